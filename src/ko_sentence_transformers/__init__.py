@@ -1,0 +1,39 @@
+"""Korean sentence embeddings with small models that ship in the package."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .encoding import Encoder, encode, similarity
+    from .errors import KoSTError
+    from .model import load_model
+    from .registry import list_models
+    from .retrieval import search
+
+__version__ = "0.1.0"
+
+# Public name -> the module that owns it, imported when the name is first used: `import` alone stays cheap.
+_OWNERS = {
+    "Encoder": "encoding",
+    "KoSTError": "errors",
+    "encode": "encoding",
+    "list_models": "registry",
+    "load_model": "model",
+    "search": "retrieval",
+    "similarity": "encoding",
+}
+__all__ = ["Encoder", "KoSTError", "__version__", "encode", "list_models", "load_model", "search", "similarity"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _OWNERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_OWNERS[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

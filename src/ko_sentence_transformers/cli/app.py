@@ -1,0 +1,31 @@
+"""The table of verbs. A verb's module imports nothing heavy at its top, so ``--help`` stays quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import models
+
+app = typer.Typer(
+    name="ko-st",
+    help="Korean sentence embeddings: encode, compare, search, cluster, train, evaluate.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(models.app, name="models")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    """Korean sentence embeddings: encode, compare, search, cluster, train, evaluate."""
+    if version:
+        from .. import __version__
+
+        print(__version__)
+        raise typer.Exit()
