@@ -13,9 +13,10 @@ from .rows import NliRow, Triplet
 def nli_triplets(rows: Iterable[NliRow], *, seed: int) -> tuple[Triplet, ...]:
     """Return ``(anchor, entailed, contradicted)`` triplets of NLI rows.
 
-    The same rows and seed give the same triplets. Every row counts in both directions. A sentence with at least one entailed and one contradicted partner
-    gives two triplets: itself with one of each, and an entailed partner with itself and a contradicted one.
-    The partners are sorted before one is drawn, so that the result does not hang on Python's hash seed.
+    The same rows and seed give the same triplets: the partners are sorted before one is drawn, so that
+    nothing hangs on Python's hash seed. Every row counts in both directions. A sentence with at least one
+    entailed and one contradicted partner gives two triplets: itself with one of each, and an entailed
+    partner with itself and a contradicted one.
 
     :raises InputError: if no sentence has both, with the count of each label.
     """

@@ -1,0 +1,72 @@
+"""What runs the network: token ids in, hidden states out. One protocol, one file an engine.
+
+``openvino`` is the default (quickest on a CPU), ``onnxruntime`` the second and what stands in where openvino has
+no wheel; ``torch`` runs models that have no ONNX file, and on a GPU.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, MissingExtraError
+
+NAMES = ("openvino", "onnxruntime", "torch")
+
+
+class Engine(Protocol):
+    """A loaded network."""
+
+    @property
+    def name(self) -> str:
+        """One of :data:`NAMES`."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many calls of :meth:`run` may be under way at a time."""
+
+    def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the hidden states ``(batch, sequence, width)`` of ``(batch, sequence)`` ids and mask."""
+
+
+def default_engine() -> str:
+    """Return the name of the quickest engine that is installed."""
+    for name in NAMES[:2]:
+        if find_spec(name):
+            return name
+    raise MissingExtraError("no engine is installed; run: pip install openvino (or onnxruntime)")
+
+
+def load_engine(name: str | None, folder: Path, *, threads: int | None = None) -> Engine:
+    """Load the network of a model folder into the engine ``name``.
+
+    By default that is the quickest engine installed for a folder with an ONNX file, and torch for one without.
+
+    :param threads: processor threads to use; all by default.
+    :raises InputError: for an unknown engine or a thread count below 1.
+    :raises ModelFolderError: if the file is missing or cannot be read.
+    """
+    if threads is not None and threads < 1:
+        raise InputError(f"threads is {threads}; it must be at least 1")
+    onnx_file = folder / "onnx" / "model.onnx"
+    if name is None:
+        name = default_engine() if onnx_file.is_file() else "torch"
+    if name not in NAMES:
+        raise InputError(f"engine {name!r} is unknown; choose one of {', '.join(NAMES)}")
+    if name == "torch":
+        from .torch import TorchEngine
+
+        return TorchEngine(folder, threads=threads)
+    if not onnx_file.is_file():
+        raise ModelFolderError(f"{onnx_file} is missing; make it with ko-st export, or use the engine torch")
+    if name == "openvino":
+        from .openvino import OpenVinoEngine
+
+        return OpenVinoEngine(onnx_file, threads=threads)
+    from .onnxruntime import OnnxRuntimeEngine
+
+    return OnnxRuntimeEngine(onnx_file, threads=threads)

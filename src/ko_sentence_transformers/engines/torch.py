@@ -1,0 +1,46 @@
+"""PyTorch, for models that have no ONNX file and for a GPU (in bfloat16 there)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._extras import require
+from ..errors import ModelFolderError
+
+
+class TorchEngine:
+    """A transformers model, on the GPU where there is one."""
+
+    name = "torch"
+    parallelism = 1
+
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        self._torch = require("torch", extra="train")
+        transformers = require("transformers", extra="train")
+        if threads:
+            self._torch.set_num_threads(threads)
+        self._device = "cuda" if self._torch.cuda.is_available() else "cpu"
+        dtype = self._torch.bfloat16 if self._device == "cuda" else self._torch.float32
+        if not (folder / "model.safetensors").is_file():
+            raise ModelFolderError(f"{folder}/model.safetensors is missing; the model folder is incomplete")
+        try:
+            model: Any = transformers.AutoModel.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
+        except Exception as error:  # broken files raise a dozen kinds
+            reason = " ".join(str(error).split())[:160]
+            raise ModelFolderError(f"{folder}/model.safetensors is cut off or damaged: {reason}") from error
+        self._model = model.to(self._device).eval()
+
+    def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """See :class:`ko_sentence_transformers.engines.Engine`."""
+        torch = self._torch
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.from_numpy(input_ids).to(self._device),
+                attention_mask=torch.from_numpy(attention_mask).to(self._device),
+            )
+        hidden: NDArray[np.float32] = output.last_hidden_state.float().cpu().numpy()
+        return hidden

@@ -1,0 +1,301 @@
+"""A model folder becomes an Encoder: tokenizer, engine, pooling and head. One class for every network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import encoding
+from ._files import atomic_folder
+from .encoding import Embeddings, Encoder, TokenIds
+from .engines import Engine, load_engine
+from .errors import InputError, ModelFolderError, UnknownModelError
+from .pooling import Head, load_head, load_pooling, read_json, read_safetensors
+from .registry import DEFAULT_MODEL, SHIPPED_FOLDER, find_model
+
+# Lengths and row counts that batches are padded to. Engines compile each new shape once (tens of milliseconds) and
+# keep it, so there are few; steps of about a tenth keep the padding cheap.
+_LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 320, 384, 448, 512)
+_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# A static model has no length limit; this one only bounds a single text's memory.
+_STATIC_LIMIT = 1_000_000
+
+
+def load_model(
+    name_or_path: str | Path = DEFAULT_MODEL,
+    *,
+    engine: str | None = None,
+    threads: int | None = None,
+    max_seq_length: int | None = None,
+    revision: str | None = None,
+    download: bool = False,
+) -> Encoder:
+    """Load a shipped model, a sentence-transformers folder, or a model of the hub.
+
+    :param name_or_path: a name of :func:`list_models`, a folder, or a hub id such as ``jhgan/ko-sbert-nli``.
+    :param engine: ``openvino`` (default), ``onnxruntime`` or ``torch``.
+    :param threads: processor threads; all by default.
+    :param max_seq_length: read at most this many tokens of a text; the model's own limit by default.
+    :param revision: commit, branch or tag of a hub model; the registry's pinned one by default.
+    :param download: allow the network, for hub models that are not on disk.
+    :raises UnknownModelError: if there is no such name or folder; the nearest names are suggested.
+    :raises ModelFolderError: if the folder is incomplete or damaged.
+    """
+    folder = _find_folder(name_or_path, revision, download)
+    modules = _modules(folder)
+    if modules[0][0] == "StaticEmbedding":
+        return StaticEncoder(str(name_or_path), folder, modules)
+    return TransformerEncoder(
+        str(name_or_path), folder, modules, engine=engine, threads=threads, max_seq_length=max_seq_length
+    )
+
+
+def copy_model(name: str, target: Path) -> None:
+    """Write the shipped model ``name`` as a folder that sentence-transformers loads.
+
+    ``model.safetensors`` is restored from the 8-bit weights; everything else is copied.
+
+    :raises UnknownModelError: if no shipped model has this name.
+    :raises OutputError: if ``target`` exists or cannot be written.
+    """
+    meta = find_model(name)
+    if meta.folder is None:
+        raise UnknownModelError(f"{name} does not ship in the package; it is on the hub as {meta.hub_id}")
+    from .restore import restore_weights
+
+    with atomic_folder(target) as aside:
+        shutil.copytree(meta.folder, aside, dirs_exist_ok=True)
+        restore_weights(aside)
+
+
+def _find_folder(name_or_path: str | Path, revision: str | None, download: bool) -> Path:
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    name = str(name_or_path)
+    if path.exists():
+        raise InputError(f"{name} is a file; a model is a folder")
+    shipped = SHIPPED_FOLDER / name
+    if "/" not in name and (shipped / "modules.json").is_file():
+        return shipped
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UnknownModelError(f"{name}: no such folder")
+    from .hub import fetch_folder
+
+    try:
+        meta = find_model(name)
+    except UnknownModelError:
+        if "/" not in name:
+            raise
+        return fetch_folder(name, revision, download=download)
+    if meta.hub_id is None:
+        raise ModelFolderError(f"{name} is missing from this installation; install the package again")
+    return fetch_folder(meta.hub_id, revision or meta.revision, download=download)
+
+
+def _modules(folder: Path) -> list[tuple[str, Path]]:
+    """Return ``(kind, folder)`` of each module that ``modules.json`` lists."""
+    import json
+
+    path = folder / "modules.json"
+    if not path.is_file():
+        if not (folder / "config.json").is_file():
+            raise ModelFolderError(f"{folder} is no model folder: modules.json and config.json are missing")
+        return [("Transformer", folder), ("MeanPooling", folder)]  # a bare encoder: mean, as sentence-transformers
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [(row["type"].rsplit(".", 1)[-1], folder / row["path"]) for row in rows]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFolderError(f"{path} cannot be read: {error}") from error
+
+
+class _Base:
+    """What every encoder shares: its name, prompts, tokenizer and head."""
+
+    def __init__(self, name: str, folder: Path, tokenizer: Any) -> None:
+        self.name = name
+        self.folder = folder
+        self._tokenizer = tokenizer
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.unknown_id = _unknown_id(tokenizer)
+        self.prompts = _prompts(folder)
+
+    def encode(self, texts: Sequence[str]) -> Embeddings:
+        """Return ``(len(texts), dim)`` unit vectors; :func:`encoding.encode` has the options."""
+        return encoding.encode(self, texts)  # type: ignore[arg-type]
+
+    def _ids(self, texts: Sequence[str], *, special: bool) -> list[TokenIds]:
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=special)
+        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+
+class TransformerEncoder(_Base):
+    """A BERT-shaped network in an engine, then pooling and a head in numpy."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        modules: list[tuple[str, Path]],
+        *,
+        engine: str | None,
+        threads: int | None,
+        max_seq_length: int | None,
+    ) -> None:
+        super().__init__(name, folder, _tokenizer(modules[0][1]))
+        config = read_json(modules[0][1] / "config.json")
+        self.max_seq_length = _max_seq_length(modules[0][1], config, max_seq_length)
+        self._pad_id = int(config.get("pad_token_id") or 0)
+        self._pool: Callable[..., Embeddings] = load_pooling(None)
+        self._heads: list[Head] = []
+        for kind, path in modules[1:]:
+            if kind == "Pooling":
+                self._pool = load_pooling(path)
+            elif kind != "MeanPooling":
+                self._heads.append(load_head(kind, path))
+        self._engine: Engine = load_engine(engine, modules[0][1], threads=threads)
+        self.parallelism = self._engine.parallelism
+        probe = np.zeros((1, 2, int(config["hidden_size"])), dtype=np.float32)
+        self.dim = self._head(self._pool(probe, np.ones((1, 2), dtype=np.float32))).shape[1]
+        start, end = self._special()
+        self._start, self._end = start, end
+
+    def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:
+        """Return the ids of each text with the special ones, as long as they are."""
+        return self._ids(texts, special=True)
+
+    def window(self, ids: TokenIds) -> list[TokenIds]:
+        """Split ids into parts of at most ``max_seq_length``, each with its special tokens."""
+        body = ids[len(self._start) : len(ids) - len(self._end)]
+        room = max(1, self.max_seq_length - len(self._start) - len(self._end))
+        return [
+            np.concatenate([self._start, body[i : i + room], self._end]) for i in range(0, max(1, len(body)), room)
+        ]
+
+    def embed(self, batch: Sequence[TokenIds]) -> Embeddings:
+        """Return ``(len(batch), dim)`` vectors, padded to one of a few shapes."""
+        longest = max(len(ids) for ids in batch)
+        length = min(_at_least(_LENGTHS, longest), max(self.max_seq_length, longest))
+        rows = _at_least(_ROWS, len(batch))
+        input_ids = np.full((rows, length), self._pad_id, dtype=np.int64)
+        mask = np.zeros((rows, length), dtype=np.int64)
+        for row, ids in enumerate(batch):
+            input_ids[row, : len(ids)] = ids
+            mask[row, : len(ids)] = 1
+        mask[len(batch) :, 0] = 1  # a row without any token would divide by zero
+        hidden = self._engine.run(input_ids, mask)
+        return self._head(self._pool(hidden[: len(batch)], mask[: len(batch)].astype(np.float32)))
+
+    def _head(self, vectors: NDArray[np.float32]) -> Embeddings:
+        for head in self._heads:
+            vectors = head(vectors)
+        return vectors
+
+    def _special(self) -> tuple[TokenIds, TokenIds]:
+        """Return the special tokens that the tokenizer puts before and after a text."""
+        with_special = self.tokenize(["가"])[0]
+        body = self._ids(["가"], special=False)[0]
+        start = next(
+            (i for i in range(len(with_special)) if np.array_equal(with_special[i : i + len(body)], body)), 0
+        )
+        return with_special[:start], with_special[start + len(body) :]
+
+
+class StaticEncoder(_Base):
+    """One vector a token, averaged: no network, numpy only."""
+
+    parallelism = 1
+
+    def __init__(self, name: str, folder: Path, modules: list[tuple[str, Path]]) -> None:
+        path = modules[0][1]
+        super().__init__(name, folder, _tokenizer(path))
+        weights = read_safetensors(path / "model.safetensors")
+        table = weights.get("embedding.weight", weights.get("embeddings"))
+        if table is None:
+            raise ModelFolderError(f"{path}/model.safetensors holds no embedding.weight")
+        # 8-bit rows have one scale for all, which the unit length removes.
+        self._table = np.ascontiguousarray(table, dtype=np.float32)
+        self._heads = [load_head(kind, where) for kind, where in modules[1:]]
+        self.max_seq_length = _STATIC_LIMIT
+        self.dim = self.embed([np.zeros(1, dtype=np.int64)]).shape[1]
+
+    def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:
+        """Return the ids of each text; there are no special ones."""
+        return self._ids(texts, special=False)
+
+    def window(self, ids: TokenIds) -> list[TokenIds]:
+        """Split ids into parts of at most ``max_seq_length``."""
+        return [ids[i : i + self.max_seq_length] for i in range(0, max(1, len(ids)), self.max_seq_length)]
+
+    def embed(self, batch: Sequence[TokenIds]) -> Embeddings:
+        """Return ``(len(batch), dim)`` mean vectors; a text without tokens is zeros."""
+        lengths = np.fromiter((len(ids) for ids in batch), dtype=np.int64, count=len(batch))
+        vectors = np.zeros((len(batch), self._table.shape[1]), dtype=np.float32)
+        filled = lengths > 0
+        if filled.any():
+            starts = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
+            summed = np.add.reduceat(self._table[np.concatenate(list(batch))], starts, axis=0)
+            vectors[filled] = summed / lengths[filled, None]
+        for head in self._heads:
+            vectors = head(vectors)
+        return vectors
+
+
+def _at_least(sizes: Sequence[int], value: int) -> int:
+    return next((size for size in sizes if size >= value), value)
+
+
+def _tokenizer(folder: Path) -> Any:
+    """Return the fast tokenizer of a folder; transformers makes it where there is no ``tokenizer.json``."""
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        if any((folder / name).is_file() for name in ("vocab.txt", "sentencepiece.bpe.model", "spiece.model")):
+            from ._extras import require
+
+            transformers = require("transformers", extra="train")
+            return transformers.AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer
+        raise ModelFolderError(f"{path} is missing; the model folder is incomplete")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises bare exceptions
+        raise ModelFolderError(f"{path} is cut off or damaged: {' '.join(str(error).split())[:120]}") from error
+
+
+def _unknown_id(tokenizer: Any) -> int | None:
+    for token in ("[UNK]", "<unk>"):
+        identity: int | None = tokenizer.token_to_id(token)
+        if identity is not None:
+            return identity
+    return None
+
+
+def _prompts(folder: Path) -> Mapping[str, str]:
+    path = folder / "config_sentence_transformers.json"
+    named = dict(read_json(path).get("prompts") or {}) if path.is_file() else {}
+    document = named.get("document") or named.get("passage") or named.get("corpus") or ""
+    return {**named, "query": named.get("query") or "", "document": document}
+
+
+def _max_seq_length(folder: Path, config: Mapping[str, Any], asked: int | None) -> int:
+    """Return what the user asked for, else the folder's own limit (its old or its new form)."""
+    positions = int(config.get("max_position_embeddings", 512))
+    if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):
+        positions -= int(config.get("pad_token_id", 1)) + 1  # RoBERTa's first positions are never used
+    if asked is not None:
+        if not 3 <= asked <= positions:
+            raise InputError(f"max_seq_length is {asked}; the model has 3 to {positions}")
+        return asked
+    for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
+        if (folder / name).is_file():
+            value = read_json(folder / name).get(key)
+            if isinstance(value, int) and 0 < value <= positions:
+                return value
+    return positions
