@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import os
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -22,15 +23,15 @@ ANALYSERS = ("kiwi", "ngram")
 # Raised when the rules below change what is indexed.
 RULES = 1
 # Kiwi's time grows faster than the length where there is no space: longer texts are analysed in parts.
-PART = 2000
+PART = 500
 
 _NOUNS = {"NNG", "NNP", "NR", "XR", "SL", "SH", "SN"}
 _NAMES = {"NNG", "NNP", "SL", "SH"}  # what a topic can be called by
 _VERBS = {"VV", "VA"}
 _GLUE = {"NNB", "XPN", "XSN"}  # part of a compound, nothing by themselves
 # Verbs that carry grammar, not meaning: nearly every sentence has one.
-_LIGHT = {"하", "되", "있", "이", "대하", "위하", "따르", "관하", "의하", "통하", "않", "아니", "같", "주", "보"}
-_WORD = re.compile(r"[가-힣]+|[a-z]+(?:[+#]+|(?=[^a-z]|$))|\d+|[\u4e00-\u9fff\u3400-\u4dbf]+|[\u3040-\u30ff]+|[^\W\d_]+")
+_LIGHT = {"하", "되", "있", "이", "대하", "위하", "따르", "관하", "의하", "통하", "않", "아니", "같", "주"}
+_WORD = re.compile(r"[가-힣]+|[a-z]+|\d+|[\u4e00-\u9fff\u3400-\u4dbf]+|[^\W\d_]+")
 _PARTICLE = re.compile(
     r"(?<=[가-힣]{2})(?:에서는|에게서|으로써|으로서|이라는|에서|에게|까지|부터|으로|보다|처럼|이나|라는|마다|조차|한테"
     r"|은|는|이|가|을|를|의|에|와|과|도|만|로|나|께)$"
@@ -75,7 +76,7 @@ def load_analyser(name: str | None = None, *, words: Sequence[str] = ()) -> Anal
     if name not in ANALYSERS:
         raise InputError(f"analyser {name!r} is unknown; use one of {', '.join(ANALYSERS)}")
     if words and name == "ngram":
-        raise InputError("the ngram analyser has no dictionary; use kiwi (extra search) or leave the words out")
+        raise InputError("the ngram analyser has no dictionary; use kiwi or leave the words out")
     return _load(name, tuple(sorted(set(words))))
 
 
@@ -105,7 +106,7 @@ def stems(texts: Iterable[str]) -> list[list[str]]:
 
 
 class NgramAnalyser:
-    """Character pairs of Korean words, whole words of other scripts; particles only weigh little, not nothing."""
+    """Character pairs of Korean words, whole words of other scripts; particles weigh little, not nothing."""
 
     version = f"ngram rules {RULES}"
 
@@ -167,22 +168,18 @@ class KiwiAnalyser:
 
     def _tokens(self, texts: Iterable[str]) -> Iterator[list[_Token]]:
         """Yield ``(form, tag, start, end)`` of each text; long texts are analysed in parts."""
-        counts: list[list[int]] = []  # offsets of the parts of each text, filled as kiwi draws them
+        drawn: deque[list[int]] = deque()  # offsets of the parts of each text, filled as kiwi draws them
 
         def draw() -> Iterator[str]:
             for text in texts:
                 offsets = list(_cuts(text))
-                counts.append(offsets)
+                drawn.append(offsets)
                 yield from (text[a:b] for a, b in zip(offsets, [*offsets[1:], len(text)], strict=True))
 
         results = self._kiwi.tokenize(draw())
-        position = 0
         for first in results:
-            offsets = counts[position]
-            counts[position] = []
-            position += 1
             tokens: list[_Token] = []
-            for number, offset in enumerate(offsets):
+            for number, offset in enumerate(drawn.popleft()):
                 for token in first if number == 0 else next(results):
                     tag = str(token.tag).split("-")[0]
                     start = offset + token.start
@@ -239,8 +236,8 @@ _Token = tuple[str, str, int, int]
 
 
 def _form(form: str) -> str:
-    """Keep letters and digits, so that every term is one word to the full-text index too (``c++`` -> ``cpp``)."""
-    return "".join(c for c in form.replace("+", "p").replace("#", "sharp") if c.isalnum())
+    """Keep letters and digits: every term is then one word to the full-text index as well."""
+    return "".join(character for character in form if character.isalnum())
 
 
 def _cuts(text: str) -> Iterator[int]:
