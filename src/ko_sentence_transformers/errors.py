@@ -5,6 +5,7 @@ KoSTError
 │   ├── RecordError       one record of a file; names the file and the line
 │   └── TruncationError   texts longer than the model reads, with on_truncation="error"
 ├── OutputError           a result that cannot be written
+├── DownloadError         data that could not be fetched, or are not what was asked for
 ├── ModelError            a model that cannot be used
 │   ├── UnknownModelError     no such name; suggests the nearest ones
 │   ├── ModelFolderError      a folder with a missing, cut-off or unreadable file
@@ -34,6 +35,10 @@ class TruncationError(InputError):
 
 class OutputError(KoSTError, OSError):
     """A result cannot be written; what was there before is intact."""
+
+
+class DownloadError(KoSTError, OSError):
+    """Data could not be fetched, or are not what the checksum says; a part that came is kept for the next try."""
 
 
 class ModelError(KoSTError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import models
+from . import compare, data, evaluate, models
 
 app = typer.Typer(
     name="ko-st",
@@ -17,11 +17,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
+app.command(name="evaluate")(evaluate.evaluate)
+app.command(name="compare")(compare.compare)
 
 
 @app.callback(invoke_without_command=True)
 def root(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Korean sentence embeddings: encode, compare, search, cluster, train, evaluate."""
     if version:

@@ -1,16 +1,17 @@
-"""Data: strict readers to typed rows with a row report, the public data sets, their download, and overlap."""
+"""Data: strict readers to typed rows with a row report, the public data sets, NLI triplets, overlap.
+
+:mod:`.download` fetches the public data sets and :mod:`.checks` looks a folder of them over.
+"""
 
 from .catalog import DataFile, Dataset, get_dataset, list_datasets
+from .columns import KINDS, Columns, Kind, detect_kind, parse_columns
 from .corpora import Split, find_files, klue_nli, klue_sts, kornli, korsts
 from .overlap import Overlap, find_overlap, overlap_key, without_overlap
 from .readers import (
-    KINDS,
     LABELS,
     READERS,
-    Columns,
-    Kind,
     OnBadRow,
-    detect_kind,
+    get_reader,
     read_labels,
     read_nli,
     read_pairs,
@@ -45,6 +46,7 @@ __all__ = [
     "find_files",
     "find_overlap",
     "get_dataset",
+    "get_reader",
     "klue_nli",
     "klue_sts",
     "kornli",
@@ -52,6 +54,7 @@ __all__ = [
     "list_datasets",
     "nli_triplets",
     "overlap_key",
+    "parse_columns",
     "read_labels",
     "read_nli",
     "read_pairs",

@@ -23,14 +23,15 @@ class DataFile:
     :param path: where it lies in a data folder; the last part is the source's own name.
     :param also: other names it is found by.
     :param size: in bytes.
-    :param sha256: of the bytes at ``url``, as TensorFlow Datasets users recorded it for the pinned revision.
+    :param sha256: of the bytes at ``url``, as tfds-korean published it for the pinned revision; without one,
+        the checksum of the first download is recorded and compared from then on.
     """
 
     path: str
     url: str
     rows: int
     size: int
-    sha256: str
+    sha256: str | None
     also: tuple[str, ...] = ()
 
     def find(self, folder: Path) -> Path | None:

@@ -15,41 +15,15 @@ from typing import Any, Generic, Literal, get_args
 from .._files import sha256
 from ..errors import InputError, RecordError
 from ..text import normalize
-from .raw import Cells, raw_rows
+from .columns import KINDS, BadRow, Columns, Kind, cell, choose_columns
+from .raw import raw_rows
 from .rows import Dropped, Label, LabeledText, NliRow, Pair, RowReport, Rows, RowT, ScoredPair, Triplet
 
 OnBadRow = Literal["error", "drop"]
-Columns = Mapping[str, str]
-Kind = Literal["sts", "nli", "triplets", "pairs", "labels"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 LABELS: tuple[Label, ...] = get_args(Label)
 # KLUE and KorNLI as the `datasets` library gives them: numbers for the labels.
 _NUMBERED = dict(zip(("0", "1", "2"), LABELS, strict=True))
-
-# The names each field has in the files there are, the first one found is taken; a dot looks inside an object.
-_FIELDS: dict[Kind, dict[str, tuple[str, ...]]] = {
-    "triplets": {"anchor": ("anchor", "query"), "positive": ("positive",), "negative": ("negative",)},
-    "sts": {
-        "sentence1": ("sentence1",),
-        "sentence2": ("sentence2",),
-        "score": ("score", "labels.real-label", "similarity_score"),
-    },
-    "nli": {
-        "premise": ("premise", "sentence1"),
-        "hypothesis": ("hypothesis", "sentence2"),
-        "label": ("gold_label", "label"),
-    },
-    "pairs": {
-        "anchor": ("anchor", "query", "question", "title", "ko"),
-        "positive": ("positive", "doc", "document", "answer", "body", "text", "en"),
-    },
-    "labels": {"text": ("text", "sentence", "title"), "label": ("label", "group", "topic")},
-}
-
-
-class _BadRow(ValueError):
-    """Why a row cannot be kept."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +54,9 @@ def read_scored_pairs(
         try:
             score = float(cells["score"])
         except (TypeError, ValueError):
-            raise _BadRow(f"score {cells['score']!r} is not a number") from None
+            raise BadRow(f"score {cells['score']!r} is not a number") from None
         if not low <= score <= high:  # NaN too
-            raise _BadRow(f"score {score:g} is outside {low:g} to {high:g}")
+            raise BadRow(f"score {score:g} is outside {low:g} to {high:g}")
         return ScoredPair(_text(cells, "sentence1"), _text(cells, "sentence2"), score)
 
     return _read(Path(path), _Layout("sts", build), columns, on_bad_row, encoding)
@@ -104,7 +78,7 @@ def read_nli(
         given = str(cells["label"]).strip().lower()
         label = _NUMBERED.get(given, given)
         if label not in LABELS:
-            raise _BadRow(f"unknown label {cells['label']!r}; the labels are {', '.join(LABELS)}")
+            raise BadRow(f"unknown label {cells['label']!r}; the labels are {', '.join(LABELS)}")
         return NliRow(_text(cells, "premise"), _text(cells, "hypothesis"), label)
 
     return _read(Path(path), _Layout("nli", build), columns, on_bad_row, encoding)
@@ -170,22 +144,15 @@ READERS: dict[Kind, Callable[..., Rows[Any]]] = {
 }
 
 
-def detect_kind(path: str | Path, *, encoding: str = "utf-8") -> Kind:
-    """Tell from the columns of its first row what kind of rows a file holds.
+def get_reader(kind: str) -> Callable[..., Rows[Any]]:
+    """Return the reader of a kind of rows by its name.
 
-    :raises InputError: if they fit none.
+    :raises InputError: if there is none; the names are in the message.
     """
-    for _, cells in raw_rows(Path(path), encoding):
-        if isinstance(cells, str):
-            continue
-        for kind, fields in _FIELDS.items():
-            if all(any(_has(cells, name) for name in names) for names in fields.values()):
-                return kind
-        raise InputError(
-            f"{path}: the columns {_names(cells)} fit no kind of rows; "
-            f"name one with --kind ({', '.join(KINDS)}) and map its columns with --column"
-        )
-    raise InputError(f"{path}: no rows")
+    for name, reader in READERS.items():
+        if name == kind:
+            return reader
+    raise InputError(f"no kind of rows {kind!r}; there are {', '.join(KINDS)}")
 
 
 def _read(
@@ -200,11 +167,11 @@ def _read(
     for line, cells in raw_rows(path, encoding):
         try:
             if isinstance(cells, str):
-                raise _BadRow(cells)
+                raise BadRow(cells)
             if names is None:
-                names = _columns(path, layout.kind, cells, columns)
-            row = layout.build({field: _cell(cells, name) for field, name in names.items()})
-        except _BadRow as error:
+                names = choose_columns(path, layout.kind, cells, columns)
+            row = layout.build({field: cell(cells, name) for field, name in names.items()})
+        except BadRow as error:
             if on_bad_row == "error":
                 raise RecordError(f"{path}:{line}: {error}; fix the row, or drop such rows") from None
             dropped.append(Dropped(line, str(error)))
@@ -222,58 +189,16 @@ def _read(
     return Rows(tuple(rows), tuple(lines), (report,))
 
 
-def _columns(path: Path, kind: Kind, cells: Cells, mapping: Columns | None) -> dict[str, str]:
-    """Return field -> column name, from the mapping or the known names."""
-    fields = _FIELDS[kind]
-    for field in mapping or {}:
-        if field not in fields:
-            raise InputError(f"no field {field!r} in {kind} rows; they have {', '.join(fields)}")
-    chosen = {}
-    for field, names in fields.items():
-        wanted = (mapping[field],) if mapping and field in mapping else names
-        name = next((name for name in wanted if _has(cells, name)), None)
-        if name is None:
-            raise InputError(
-                f"{path}: no column {' or '.join(map(repr, wanted))} for {field}; "
-                f"the file has {_names(cells)}; name one with --column {field}=NAME"
-            )
-        chosen[field] = name
-    return chosen
-
-
-def _has(cells: Cells, name: str) -> bool:
-    try:
-        _cell(cells, name)
-    except _BadRow:
-        return False
-    return True
-
-
-def _cell(cells: Cells, name: str) -> Any:
-    if name in cells:
-        return cells[name]
-    value: Any = cells
-    for part in name.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise _BadRow(f"no field {name!r}")
-        value = value[part]
-    return value
-
-
 def _text(cells: Mapping[str, Any], field: str) -> str:
     value = cells[field]
     if isinstance(value, int) and field == "label":
         value = str(value)
     if not isinstance(value, str):
-        raise _BadRow(f"{field} is {'null' if value is None else type(value).__name__}, not a text")
+        raise BadRow(f"{field} is {'null' if value is None else type(value).__name__}, not a text")
     try:
         text = normalize(value)
     except InputError as error:
-        raise _BadRow(f"{field}: {error}") from None
+        raise BadRow(f"{field}: {error}") from None
     if not text:
-        raise _BadRow(f"{field} is empty")
+        raise BadRow(f"{field} is empty")
     return text
-
-
-def _names(cells: Cells) -> str:
-    return ", ".join(list(cells)[:12]) or "none"

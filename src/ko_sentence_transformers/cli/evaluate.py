@@ -1,0 +1,130 @@
+"""``ko-st evaluate``: a model's figures on Korean data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .output import Json, emit, progress
+
+if TYPE_CHECKING:
+    from ..evaluation import Score
+
+Model = Annotated[str, typer.Argument(help="A shipped model, a sentence-transformers folder, or a hub id.")]
+TaskNames = Annotated[
+    list[str],
+    typer.Option(
+        "--task", help="korsts, klue-sts, pairs, retrieval, topics, bitext or groups; repeat for more."
+    ),
+]
+Data = Annotated[
+    list[str],
+    typer.Option("--data", metavar="[TASK=]PATH", help="A file, or a folder that holds the task's file."),
+]
+Split = Annotated[str | None, typer.Option("--split", help="train, dev or test, where a task has several.")]
+Prompt = Annotated[
+    str | None,
+    typer.Option("--prompt", help="The model's prompt before every text: query, document or none."),
+]
+Download = Annotated[bool, typer.Option("--download", help="Allow the download of a hub model.")]
+
+
+def evaluate(
+    model: Model,
+    task: TaskNames,
+    data: Data,
+    split: Split = None,
+    prompt: Prompt = None,
+    dims: Annotated[
+        str | None, typer.Option("--dims", metavar="384,256,...", help="Also with so many dimensions.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Score against cosine, as .png or .svg.")
+    ] = None,
+    font: Annotated[Path | None, typer.Option("--font", help="A font file with Hangul, for --plot.")] = None,
+    download: Download = False,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a model on Korean tasks; figures are times 100."""
+    from ..evaluation import evaluate as run
+    from ..model import load_model
+
+    places, wanted = data_places(data), _dims(dims)
+    encoder = load_model(model, download=download)
+    with progress("texts") as advance:
+        scores = run(encoder, task, places, split=split, prompt_name=prompt, dims=wanted, progress=advance)
+    if plot is not None:
+        _plot(list(scores.values()), plot, encoder.name, font)
+    if as_json:
+        emit({name: score.as_dict() for name, score in scores.items()})
+        return
+    for score in scores.values():
+        _print(score)
+
+
+def data_places(data: list[str]) -> str | dict[str, str]:
+    """Return the one place for all tasks, or the place of each."""
+    from ..errors import InputError
+    from ..tasks import list_tasks
+
+    names = {task.name for task in list_tasks()}
+    named = {}
+    for entry in data:
+        name, equals, place = entry.partition("=")
+        if equals and name in names:
+            named[name] = place
+        elif len(data) == 1:
+            return entry
+        else:
+            raise InputError(f"--data {entry}: with several, each is TASK=PATH, such as korsts={entry}")
+    return named
+
+
+def _dims(dims: str | None) -> list[int]:
+    from ..errors import InputError
+
+    try:
+        return [int(dim) for dim in dims.split(",")] if dims else []
+    except ValueError:
+        raise InputError(f"--dims {dims!r} is not a list of numbers such as 384,256,128") from None
+
+
+def _plot(scores: list[Score], path: Path, name: str, font: Path | None) -> None:
+    from ..errors import InputError
+    from ..figures import plot_scatter
+
+    if len(scores) > 1:
+        raise InputError("--plot draws one task; give one --task")
+    plot_scatter(scores[0], path, title=f"{Path(name).name}, {scores[0].task}", font=font)
+
+
+def _print(score: Score) -> None:
+    print(f"{score.task} (n = {score.n:,})")
+    for name, value in score.metrics.items():
+        print(
+            f"- {figure_title(name)}: {value:.4f}"
+            if name.endswith("threshold")
+            else f"- {figure_title(name)}: {value:.2f}"
+        )
+    low, high = score.interval
+    print(f"  95% interval of {figure_title(score.main)}: {low:.2f} to {high:.2f}")
+    if score.dims:
+        _print_dims(score)
+
+
+def _print_dims(score: Score) -> None:
+    """Print a column for each number of dimensions, a row for each figure."""
+    print(f"{'dimensions':20}" + "".join(f"{dim:>8}" for dim in score.dims))
+    for name in score.metrics:
+        if not name.endswith("threshold"):
+            values = "".join(f"{metrics[name]:8.2f}" for metrics in score.dims.values())
+            print(f"{figure_title(name):20}{values}")
+
+
+def figure_title(name: str) -> str:
+    """Return ``cosine_pearson`` as the model card writes it: ``Cosine Pearson``."""
+    special = {"ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "f1": "F1", "v": "V", "at": "@", "r": "R"}
+    words = " ".join(special.get(word, word.capitalize()) for word in name.split("_"))
+    return words.replace(" @ ", "@").replace("V Measure", "V-Measure").replace("R Precision", "R-Precision")
