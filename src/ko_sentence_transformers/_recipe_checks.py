@@ -38,10 +38,10 @@ def _sets(recipe: Recipe) -> Iterator[str]:
         for key in ("limit", "skip_last", "batch_size"):
             yield from _range(f"{place}.{key}", getattr(item, key), 0, 10**9)
         yield from _range(f"{place}.per_group", item.per_group, 1, 1000)
-        for key in ("prompts", "max_chars", "columns"):
+        yield from _choice(f"{place}.on_bad_row", item.on_bad_row, ("error", "drop"))
+        for key in ("prompts", "max_chars"):
             for column in getattr(item, key):
-                known = KINDS.get(item.kind, ())
-                yield from _choice(f"{place}.{key}", column, (*known, "score") if key == "columns" else known)
+                yield from _choice(f"{place}.{key}", column, KINDS.get(item.kind, ()))
         if item.loss == "distill" and not recipe.teacher.model:
             yield f"{place}.loss is 'distill' but teacher.model is empty; name the teacher"
 

@@ -1,4 +1,4 @@
-"""Plain tables (TOML) to frozen dataclasses and back, with errors that name the key and the nearest known one."""
+"""Plain tables (TOML) to frozen dataclasses and back; an error names the key and the nearest known one."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 A file holds only what differs from the defaults below and may extend another one. Tables:
 
 ``[model]``     what is trained: base, length, pooling, prompts.
-``[data]``      ``dev`` and ``test`` (scored pairs), and ``[data.sets.NAME]``: files of the ``--data`` folder.
+``[data]``      ``dev`` and ``test`` (scored pairs) and ``[data.sets.NAME]``: files of the data folder.
 ``[train]``     how: loss, batch, rate, steps, seed.
-``[[stages]]``  several runs one after the other, each over some sets with its own ``[train]`` keys; none means
-                one stage over all sets.
+``[[stages]]``  several runs one after the other, each over some sets and with its own ``[train]`` keys;
+                none means one stage over all sets.
 ``[teacher]``   whose vectors the sets with ``loss = "distill"`` learn.
 ``[soup]``      what is averaged at the end: seeds with each other, and the result with the base.
 
@@ -24,27 +24,25 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from ._files import atomic_file
 from ._schema import SchemaError, build, merge, overridden, toml_lines
-from .errors import InputError
+from .errors import InputError, OutputError
 
-# What each kind of file becomes: the columns of one training row, the score left out.
+# What each kind of file becomes: the text columns of one training row.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "nli": ("anchor", "positive", "negative"),
     "triplets": ("anchor", "positive", "negative"),
     "pairs": ("anchor", "positive"),
     "groups": ("anchor", "positive"),
-    "query-doc": ("anchor", "positive"),
-    "bitext": ("anchor", "positive"),
-    "scored": ("sentence1", "sentence2"),
+    "sts": ("sentence1", "sentence2"),
     "texts": ("text",),
 }
-_CONTRASTIVE = tuple(kind for kind in KINDS if kind != "scored")
 # Which kinds a loss can learn from. SimCSE is "mnrl" on "texts": a text is its own positive under dropout.
 LOSSES: Mapping[str, tuple[str, ...]] = {
-    "mnrl": _CONTRASTIVE,
-    "cosent": ("scored",),
-    "angle": ("scored",),
-    "cosine": ("scored",),
+    "mnrl": ("nli", "triplets", "pairs", "groups", "texts"),
+    "cosent": ("sts",),
+    "angle": ("sts",),
+    "cosine": ("sts",),
     "distill": tuple(KINDS),
 }
 
@@ -65,10 +63,11 @@ class Model:
 class DataSet:
     """One training set: ``files`` of one ``kind``, relative to the data folder, and what is taken of them.
 
-    ``columns`` maps our column names to the file's; ``prompts`` puts a text before a column in training;
-    ``limit`` takes that many rows by the seed (0: all), ``skip_last`` leaves the end of the file out (a held-out
-    part), ``max_chars`` cuts a column, ``per_group`` is the number of pairs of a group, ``min_score`` keeps the pairs
-    with that score or more, and ``max_score`` is the score of two texts that mean the same.
+    ``columns`` maps the fields of a row to the file's columns; ``prompts`` puts a text before a column in
+    training (the teacher reads ``teacher_prompt``); ``limit`` takes that many rows by the seed (0: all);
+    ``skip_last`` leaves the end of the file out (a held-out part); ``max_chars`` cuts a column; ``per_group``
+    is the number of pairs of a paraphrase group; ``min_score`` makes pairs of scored rows with that score or
+    more; ``max_score`` is the score of two texts that mean the same; ``on_bad_row`` is ``error`` or ``drop``.
     """
 
     files: tuple[str, ...] = ()
@@ -84,6 +83,7 @@ class DataSet:
     min_score: float = float("-inf")
     max_score: float = 5.0
     batch_size: int = 0
+    on_bad_row: str = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,8 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that ship, sorted."""
-    return sorted(item.name.removesuffix(".toml") for item in _shipped().iterdir() if item.name.endswith(".toml"))
+    names = (item.name for item in _shipped().iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def recipe_text(name: str) -> str:
@@ -201,11 +202,24 @@ def recipe_text(name: str) -> str:
     return (_shipped() / f"{name}.toml").read_text(encoding="utf-8")
 
 
+def copy_recipe(name: str, file: Path) -> None:
+    """Write a shipped recipe's file, to be changed and trained by its path.
+
+    :raises InputError: for an unknown name.
+    :raises OutputError: if ``file`` is there or cannot be written.
+    """
+    text = recipe_text(name)
+    if file.exists():
+        raise OutputError(f"{file} already exists; name a new file")
+    with atomic_file(file) as stream:
+        stream.write(text.encode())
+
+
 def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """Load a shipped recipe by name or one of your own by path, resolve it and check it.
 
-    :param overrides: ``key=value`` with dotted keys, as ``train.learning_rate=3e-5`` or ``stages.0.epochs=2``.
-    :raises InputError: for an unknown name or key (the nearest known one is named) or a value that cannot be.
+    :param overrides: ``key=value`` with dotted keys: ``train.learning_rate=3e-5``, ``stages.0.epochs=2``.
+    :raises InputError: for an unknown name or key (the nearest known one is named) or an impossible value.
     """
     name = Path(name_or_path).stem if _is_path(name_or_path) else str(name_or_path)
     try:
@@ -224,8 +238,12 @@ def _resolve(name: str, table: dict[str, Any]) -> Recipe:
     resolved = []
     for number, stage in enumerate(stages):
         own = {key: value for key, value in stage.items() if key not in ("name", "sets")}
-        named = {"name": stage.get("name", f"stage{number}"), "sets": stage.get("sets", list(recipe.data.sets))}
-        resolved.append(build(Stage, {**named, "train": merge(train, own)}, where=f"stages.{number}", flat="train"))
+        values = {
+            "name": stage.get("name", f"stage{number}"),
+            "sets": stage.get("sets", list(recipe.data.sets)),
+            "train": merge(train, own),
+        }
+        resolved.append(build(Stage, values, where=f"stages.{number}", flat="train"))
     return replace(recipe, stages=tuple(resolved))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import compare, data, evaluate, models
+from . import compare, data, evaluate, models, recipes, train
 
 app = typer.Typer(
     name="ko-st",
@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+app.add_typer(recipes.app, name="recipes")
+app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
 

@@ -1,0 +1,103 @@
+"""The model that a run starts from: an encoder or a sentence-transformers folder, on disk or of the hub."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .._extras import require
+from ..errors import ModelError, ModelFolderError, UnknownModelError
+from ..hub import fetch_folder
+from ..kobert import check_golden, convert_folder, piece_file
+from ..model import copy_model
+from ..recipe import Model
+from ..registry import SHIPPED_FOLDER
+
+
+def load_base(model: Model, data: Path, *, download: bool = False) -> Any:
+    """Return ``model.base`` as a ``SentenceTransformer`` in float32, on the CPU.
+
+    A folder that sentence-transformers wrote keeps its own modules; a bare encoder gets ``model.pooling``.
+
+    :param data: the data folder: a relative base is looked for beside it too.
+    :param download: whether a hub model may be fetched.
+    :raises ModelError: if there is no such model, or it is of a kind that cannot be trained.
+    """
+    st = require("sentence_transformers", extra="train")
+    _quiet()
+    with tempfile.TemporaryDirectory(prefix="ko-st-base-") as scratch:
+        folder = _folder(model.base, data, Path(scratch), download)
+        if model.tokenizer == "kobert" or piece_file(folder) is not None:
+            convert_folder(folder, Path(scratch) / "kobert")
+            folder = Path(scratch) / "kobert"
+        try:
+            loaded = _loaded(st, folder, model)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelFolderError(f"{model.base} cannot be loaded: {reason}") from error
+        check_golden(loaded.tokenizer, folder)
+    loaded.max_seq_length = model.max_seq_length
+    if model.prompts:
+        loaded.prompts = dict(model.prompts)
+    return loaded.float()
+
+
+def _folder(base: str, data: Path, scratch: Path, download: bool) -> Path:
+    for path in (Path(base).expanduser(), data / base, data.parent / base):
+        if (path / "config.json").is_file() or (path / "modules.json").is_file():
+            return path
+    if (SHIPPED_FOLDER / base / "modules.json").is_file() and "/" not in base:
+        copy_model(base, scratch / "shipped")
+        return scratch / "shipped"
+    name, _, revision = base.partition("@")
+    if base.startswith((".", "/", "~")) or "/" not in name:
+        raise UnknownModelError(f"{base}: no such folder and no shipped model; set model.base to a folder")
+    folder = fetch_folder(name, revision or None, download=download)
+    if not any(folder.glob("*.safetensors")) and not (folder / "pytorch_model.bin").is_file():
+        raise ModelFolderError(
+            f"{base}: its weights are not safetensors; convert them once with transformers "
+            "(AutoModel.from_pretrained(...).save_pretrained(DIR)) and set model.base=DIR"
+        )
+    return folder
+
+
+def _loaded(st: Any, folder: Path, model: Model) -> Any:
+    if (folder / "modules.json").is_file():
+        loaded = st.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        if not hasattr(loaded[0], "auto_model"):
+            raise ModelError(
+                f"{model.base} has no transformer; a static model cannot be trained with a recipe"
+            )
+    else:
+        modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
+        encoder = modules.Transformer(str(folder), max_seq_length=model.max_seq_length)
+        pooling = modules.Pooling(encoder.get_embedding_dimension(), pooling_mode=model.pooling)
+        loaded = st.SentenceTransformer(modules=[encoder, pooling], device="cpu")
+    network = loaded[0].auto_model
+    if getattr(network, "pooler", None) is not None:
+        # Trained for another task and not used by mean pooling: weights without a gradient.
+        network.pooler = None
+    if model.keep_layers:
+        _keep_layers(network, model)
+    return loaded
+
+
+def _keep_layers(network: Any, model: Model) -> None:
+    torch = require("torch", extra="train")
+    layers = getattr(getattr(network, "encoder", None), "layer", None)
+    if layers is None or max(model.keep_layers) >= len(layers):
+        count = 0 if layers is None else len(layers)
+        raise ModelError(f"model.keep_layers is {list(model.keep_layers)}; {model.base} has {count} layers")
+    network.encoder.layer = torch.nn.ModuleList([layers[i] for i in model.keep_layers])
+    network.config.num_hidden_layers = len(model.keep_layers)
+
+
+def _quiet() -> None:
+    """Leave progress and reports to ours: the host's bars and tables would mix into the output."""
+    for module in ("transformers", "datasets"):
+        tools = require(module, extra="train").utils.logging
+        for name in ("set_verbosity_error", "disable_progress_bar"):
+            with suppress(AttributeError):
+                getattr(tools, name)()

@@ -1,0 +1,169 @@
+"""One stage of a run: its sets, its Trainer, and what it comes to."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._extras import require
+from ..data import Rows, ScoredPair
+from ..encoding import Encoder
+from ..recipe import Recipe, Train
+from .losses import make_loss, teacher_vectors
+from .sampler import LengthGroupedBatchSampler, MixedBatchSampler
+from .sets import TrainingSet
+
+# step, loss, dev score: the last two where there is a new one
+Tell = Callable[[int, float | None, float | None], None]
+DEV = "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many steps a stage has and when things happen, as the published card counts them."""
+
+    per_epoch: int
+    steps: int
+    warmup: int
+    evaluation: int
+
+
+def processes() -> tuple[int, int]:
+    """Return ``(rank, number of processes)`` as torchrun says."""
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def schedule(sets: Sequence[TrainingSet], train: Train, *, seed: int) -> Schedule:
+    """Count the steps of a stage.
+
+    :raises InputError: if a set has too few rows for one batch of each process.
+    """
+    per_epoch = len(mixed_sampler(sets, train, seed=seed)) // processes()[1]
+    steps = train.max_steps or per_epoch * train.epochs
+    return Schedule(
+        per_epoch,
+        steps,
+        math.ceil(steps * train.warmup_ratio),
+        max(1, int(steps * train.eval_fraction)) if train.eval_fraction else steps,
+    )
+
+
+def mixed_sampler(sets: Sequence[TrainingSet], train: Train, *, seed: int) -> MixedBatchSampler:
+    """Return the batches that a stage will see."""
+    world = processes()[1]
+    samplers = [
+        LengthGroupedBatchSampler(item, seed=seed, by_length=train.group_by_length, world_size=world)
+        for item in sets
+    ]
+    return MixedBatchSampler(samplers, mixing=train.mixing, seed=seed, world_size=world)
+
+
+def use_bf16(precision: str) -> bool:
+    """Return whether to compute in bfloat16: as asked, else where the hardware has it."""
+    torch = require("torch", extra="train")
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+
+
+def make_trainer(
+    recipe: Recipe,
+    train: Train,
+    sets: Sequence[TrainingSet],
+    model: Any,
+    *,
+    folder: Path,
+    dev: Rows[ScoredPair] | None,
+    teacher: Encoder | None,
+) -> Any:
+    """Return the Trainer of one stage; its seed is ``train.seed``."""
+    from .trainer import StageTrainer
+
+    plan = schedule(sets, train, seed=train.seed)
+    world = processes()[1]
+    losses = {
+        item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1)
+        for item in sets
+    }
+    evaluator = None
+    if dev is not None:
+        st = require("sentence_transformers.sentence_transformer.evaluation", extra="train")
+        evaluator = st.EmbeddingSimilarityEvaluator(
+            [row.sentence1 for row in dev],
+            [row.sentence2 for row in dev],
+            [row.score for row in dev],
+            batch_size=64,
+            main_similarity="cosine",
+            name=DEV,
+            write_csv=False,
+        )
+    trainer = StageTrainer(
+        model=model,
+        args=_arguments(train, sets, plan, folder, evaluate=dev is not None),
+        train_dataset={item.name: _dataset(item, model, teacher) for item in sets},
+        loss=losses,
+        evaluator=evaluator,
+    )
+    trainer.remove_callback(require("transformers", extra="train").PrinterCallback)  # it prints on stdout
+    trainer.sets = {item.name: item for item in sets}
+    trainer.values = train
+    return trainer
+
+
+def _arguments(
+    train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder: Path, *, evaluate: bool
+) -> Any:
+    torch = require("torch", extra="train")
+    args = require("sentence_transformers", extra="train").SentenceTransformerTrainingArguments
+    cpu = not torch.cuda.is_available()
+    return args(
+        output_dir=str(folder),
+        num_train_epochs=train.epochs,
+        max_steps=plan.steps,
+        per_device_train_batch_size=train.batch_size,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=plan.warmup,
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        seed=train.seed,
+        bf16=use_bf16(train.precision),
+        use_cpu=cpu,
+        ddp_backend="gloo" if cpu and processes()[1] > 1 else None,
+        ddp_find_unused_parameters=False,
+        dataloader_drop_last=processes()[1] > 1,
+        dataloader_pin_memory=not cpu,
+        prompts={item.name: item.spec.prompts for item in sets if item.spec.prompts} or None,
+        eval_strategy="steps" if evaluate else "no",
+        eval_steps=plan.evaluation,
+        save_strategy="steps",
+        save_steps=plan.evaluation,
+        metric_for_best_model=f"{DEV}_spearman_cosine" if evaluate and train.keep_best else None,
+        greater_is_better=True,
+        logging_steps=max(1, min(50, plan.steps // 20)),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None) -> Any:
+    datasets = require("datasets", extra="train")
+    columns: dict[str, Any] = {name: list(texts) for name, texts in item.columns.items()}
+    if item.loss == "distill":
+        assert teacher is not None  # the recipe's check
+        width = model.get_embedding_dimension()
+        vectors = teacher_vectors(
+            teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt
+        )
+        columns["label"] = vectors[:, 0] if len(item.columns) == 1 else vectors
+    elif item.scores is not None:
+        columns["score"] = item.scores
+    # The name travels with the dataset: the Trainer asks for each set's batches by its dataset alone.
+    return datasets.Dataset.from_dict(columns, info=datasets.DatasetInfo(dataset_name=item.name))
