@@ -1,4 +1,4 @@
-"""Texts to embeddings: tokenize, sort by length, batch by a token budget, run, pool, put back in order.
+"""Texts to embeddings: tokenize a window of texts, let the model embed it, put everything back in order.
 
 Always ``(n, dim)`` float32, rows of unit length in the order of the texts. A blank text has no meaning to embed:
 its row is zeros (cosine 0 to everything), and it is reported.
@@ -7,7 +7,6 @@ its row is zeros (cosine 0 to everything), and it is reported.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,9 +25,9 @@ Embeddings = NDArray[np.float32]
 TokenIds = NDArray[np.int64]
 OnTruncation = Literal["warn", "error", "chunk"]
 
-# Texts sorted and batched together: enough for batches of one length, few enough to hold.
+# Texts tokenized and batched together: enough for full batches, few enough to hold.
 WINDOW = 8192
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 1024
 # A share of unknown tokens above this means that the tokenizer does not fit the text (or the model).
 UNKNOWN_SHARE = 0.2
 
@@ -54,10 +53,6 @@ class Encoder(Protocol):
         """What to put before a text: the keys are ``query`` and ``document``."""
 
     @property
-    def parallelism(self) -> int:
-        """How many batches :meth:`embed` can work on at a time."""
-
-    @property
     def unknown_id(self) -> int | None:
         """Id of the unknown token, if the tokenizer has one."""
 
@@ -67,8 +62,8 @@ class Encoder(Protocol):
     def window(self, ids: TokenIds) -> list[TokenIds]:
         """Split ids into parts of at most ``max_seq_length``, each with its special tokens."""
 
-    def embed(self, batch: Sequence[TokenIds]) -> Embeddings:
-        """Return ``(len(batch), dim)`` vectors of one batch; none may be longer than ``max_seq_length``."""
+    def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int) -> Embeddings:
+        """Return ``(len(parts), dim)`` vectors; no part may be longer than ``max_seq_length``."""
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return ``(len(texts), dim)`` unit vectors; see :func:`encode` for the options."""
@@ -165,10 +160,7 @@ def encode_stream(
         raise InputError(f"batch_tokens is {batch_tokens}; it must be at least 1")
     source = iter(texts)
     # The next window is tokenized while this one is in the engine: tokenizers are a tenth of a small model's time.
-    with (
-        ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer,
-        ThreadPoolExecutor(max(1, model.parallelism), "ko-st-embed") as engine,
-    ):
+    with ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer:
 
         def prepare() -> Future[_Window]:
             window = list(islice(source, WINDOW))
@@ -177,7 +169,7 @@ def encode_stream(
         upcoming = prepare()
         while (window := upcoming.result()).size:
             upcoming = prepare()
-            yield _finish(_embed_window(model, window, engine, batch_tokens), window, dim)
+            yield _finish(model.embed(window.parts, batch_tokens=batch_tokens), window, dim)
 
 
 @dataclass(frozen=True)
@@ -228,35 +220,6 @@ def _tokenize(model: Encoder, texts: list[str], prompt: str, report: TextReport)
     return _Window(len(texts), parts, np.asarray(owner, dtype=np.int64))
 
 
-def _embed_window(
-    model: Encoder, window: _Window, engine: ThreadPoolExecutor, batch_tokens: int
-) -> Embeddings:
-    """Return ``(len(window.parts), dim)``, run in batches of similar length."""
-    lengths = np.fromiter((len(ids) for ids in window.parts), dtype=np.int64, count=len(window.parts))
-    # Longest first: if a batch does not fit in memory, it fails at the start.
-    order = np.argsort(-lengths, kind="stable")
-    out = np.empty((len(window.parts), model.dim), dtype=np.float32)
-    pending: deque[tuple[NDArray[np.int64], Future[Embeddings]]] = deque()
-    for rows in _batches(order, lengths, batch_tokens):
-        pending.append((rows, engine.submit(model.embed, [window.parts[i] for i in rows])))
-        if len(pending) > 2 * model.parallelism:
-            done, vectors = pending.popleft()
-            out[done] = vectors.result()
-    for done, vectors in pending:
-        out[done] = vectors.result()
-    return out
-
-
-def _batches(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_tokens: int
-) -> Iterator[NDArray[np.int64]]:
-    start = 0
-    while start < len(order):
-        size = max(1, batch_tokens // int(lengths[order[start]]))
-        yield order[start : start + size]
-        start += size
-
-
 def _finish(vectors: Embeddings, window: _Window, dim: int) -> Embeddings:
     """Average the windows of each text by their token counts, cut to ``dim``, make unit length."""
     if not np.isfinite(vectors).all():
@@ -296,7 +259,9 @@ def similarity(a: Embeddings, b: Embeddings) -> Embeddings:
     """
     a, b = np.atleast_2d(a), np.atleast_2d(b)
     if a.shape[1] != b.shape[1]:
-        raise InputError(f"embeddings have {a.shape[1]} and {b.shape[1]} dimensions; encode both with one model")
+        raise InputError(
+            f"embeddings have {a.shape[1]} and {b.shape[1]} dimensions; encode both with one model"
+        )
     for matrix in (a, b):
         if not np.isfinite(matrix).all():
             raise NonFiniteError("embeddings hold NaN or infinity")

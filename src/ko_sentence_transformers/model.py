@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from ._files import atomic_folder
 from .encoding import Embeddings, Encoder, TokenIds
 from .engines import Engine, load_engine
 from .errors import InputError, ModelFolderError, UnknownModelError
+from .packing import fill_rows, pack
 from .pooling import Head, load_head, load_pooling, read_json, read_safetensors
 from .registry import DEFAULT_MODEL, SHIPPED_FOLDER, find_model
 
-# Lengths and row counts that batches are padded to. Engines compile each new shape once (tens of milliseconds) and
-# keep it, so there are few; steps of about a tenth keep the padding cheap.
-_LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256, 320, 384, 448, 512)
-_ROWS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# Shapes that batches are padded to. An engine compiles each new shape once (tens of milliseconds) and keeps it, so
+# there are few. Most work runs in full rows of _ROW tokens, which hold several texts each.
+_ROW = 128
+_LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+_ROWS = (1, 2, 4, 8, 16, 32, 64)
 # A static model has no length limit; this one only bounds a single text's memory.
 _STATIC_LIMIT = 1_000_000
 
@@ -106,7 +109,10 @@ def _modules(folder: Path) -> list[tuple[str, Path]]:
     if not path.is_file():
         if not (folder / "config.json").is_file():
             raise ModelFolderError(f"{folder} is no model folder: modules.json and config.json are missing")
-        return [("Transformer", folder), ("MeanPooling", folder)]  # a bare encoder: mean, as sentence-transformers
+        return [
+            ("Transformer", folder),
+            ("MeanPooling", folder),
+        ]  # a bare encoder: mean, as sentence-transformers
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return [(row["type"].rsplit(".", 1)[-1], folder / row["path"]) for row in rows]
@@ -152,7 +158,7 @@ class TransformerEncoder(_Base):
         config = read_json(modules[0][1] / "config.json")
         self.max_seq_length = _max_seq_length(modules[0][1], config, max_seq_length)
         self._pad_id = int(config.get("pad_token_id") or 0)
-        self._pool: Callable[..., Embeddings] = load_pooling(None)
+        self._pool = load_pooling(None)
         self._heads: list[Head] = []
         for kind, path in modules[1:]:
             if kind == "Pooling":
@@ -160,11 +166,9 @@ class TransformerEncoder(_Base):
             elif kind != "MeanPooling":
                 self._heads.append(load_head(kind, path))
         self._engine: Engine = load_engine(engine, modules[0][1], threads=threads)
-        self.parallelism = self._engine.parallelism
-        probe = np.zeros((1, 2, int(config["hidden_size"])), dtype=np.float32)
-        self.dim = self._head(self._pool(probe, np.ones((1, 2), dtype=np.float32))).shape[1]
-        start, end = self._special()
-        self._start, self._end = start, end
+        probe = np.zeros((1, int(config["hidden_size"])), dtype=np.float32)
+        self.dim = self._head(self._pool(probe, np.ones(1, dtype=np.int64))).shape[1]
+        self._start, self._end = self._special()
 
     def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the ids of each text with the special ones, as long as they are."""
@@ -175,22 +179,48 @@ class TransformerEncoder(_Base):
         body = ids[len(self._start) : len(ids) - len(self._end)]
         room = max(1, self.max_seq_length - len(self._start) - len(self._end))
         return [
-            np.concatenate([self._start, body[i : i + room], self._end]) for i in range(0, max(1, len(body)), room)
+            np.concatenate([self._start, body[i : i + room], self._end])
+            for i in range(0, max(1, len(body)), room)
         ]
 
-    def embed(self, batch: Sequence[TokenIds]) -> Embeddings:
-        """Return ``(len(batch), dim)`` vectors, padded to one of a few shapes."""
-        longest = max(len(ids) for ids in batch)
-        length = min(_at_least(_LENGTHS, longest), max(self.max_seq_length, longest))
-        rows = _at_least(_ROWS, len(batch))
-        input_ids = np.full((rows, length), self._pad_id, dtype=np.int64)
-        mask = np.zeros((rows, length), dtype=np.int64)
-        for row, ids in enumerate(batch):
-            input_ids[row, : len(ids)] = ids
-            mask[row, : len(ids)] = 1
-        mask[len(batch) :, 0] = 1  # a row without any token would divide by zero
-        hidden = self._engine.run(input_ids, mask)
-        return self._head(self._pool(hidden[: len(batch)], mask[: len(batch)].astype(np.float32)))
+    def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int = encoding.BATCH_TOKENS) -> Embeddings:
+        """Return ``(len(parts), dim)`` vectors, run in batches of about ``batch_tokens`` tokens."""
+        lengths = np.fromiter((len(ids) for ids in parts), dtype=np.int64, count=len(parts))
+        out = np.empty((len(parts), self.dim), dtype=np.float32)
+        if not len(parts):
+            return out
+        rows = fill_rows(lengths, min(_ROW, int(lengths.sum())) if self._engine.packs else 0)
+        with ThreadPoolExecutor(self._engine.parallelism, "ko-st-embed") as workers:
+            for texts, vectors in workers.map(
+                lambda batch: self._run(parts, lengths, batch), self._batches(rows, lengths, batch_tokens)
+            ):
+                out[texts] = vectors
+        return out
+
+    def _batches(
+        self, rows: list[list[int]], lengths: NDArray[np.int64], batch_tokens: int
+    ) -> Iterator[list[list[int]]]:
+        """Group rows of about one length (they come longest first) to at most ``batch_tokens`` tokens."""
+        start = 0
+        while start < len(rows):
+            width = self._width(int(lengths[rows[start]].sum()))
+            size = max((count for count in _ROWS if count * width <= batch_tokens), default=1)
+            yield rows[start : start + size]
+            start += size
+
+    def _run(
+        self, parts: Sequence[TokenIds], lengths: NDArray[np.int64], rows: list[list[int]]
+    ) -> tuple[NDArray[np.int64], Embeddings]:
+        """Return the positions and the vectors of the texts in ``rows``."""
+        width = self._width(max(int(lengths[row].sum()) for row in rows))
+        batch = pack(parts, rows, (_at_least(_ROWS, len(rows)), width), self._pad_id)
+        hidden = self._engine.run(batch.input_ids, batch.attention_mask)[: len(rows)]
+        tokens = hidden[batch.attention_mask[: len(rows)] > 0]
+        return batch.texts, self._head(self._pool(tokens, batch.lengths))
+
+    def _width(self, tokens: int) -> int:
+        """Return the row length that holds ``tokens``: one of a few, and within the model's positions."""
+        return min(_at_least(_LENGTHS, tokens), max(self.max_seq_length, _ROW, tokens))
 
     def _head(self, vectors: NDArray[np.float32]) -> Embeddings:
         for head in self._heads:
@@ -210,8 +240,6 @@ class TransformerEncoder(_Base):
 class StaticEncoder(_Base):
     """One vector a token, averaged: no network, numpy only."""
 
-    parallelism = 1
-
     def __init__(self, name: str, folder: Path, modules: list[tuple[str, Path]]) -> None:
         path = modules[0][1]
         super().__init__(name, folder, _tokenizer(path))
@@ -221,6 +249,7 @@ class StaticEncoder(_Base):
             raise ModelFolderError(f"{path}/model.safetensors holds no embedding.weight")
         # 8-bit rows have one scale for all, which the unit length removes.
         self._table = np.ascontiguousarray(table, dtype=np.float32)
+        self._pool = load_pooling(None)
         self._heads = [load_head(kind, where) for kind, where in modules[1:]]
         self.max_seq_length = _STATIC_LIMIT
         self.dim = self.embed([np.zeros(1, dtype=np.int64)]).shape[1]
@@ -233,15 +262,13 @@ class StaticEncoder(_Base):
         """Split ids into parts of at most ``max_seq_length``."""
         return [ids[i : i + self.max_seq_length] for i in range(0, max(1, len(ids)), self.max_seq_length)]
 
-    def embed(self, batch: Sequence[TokenIds]) -> Embeddings:
-        """Return ``(len(batch), dim)`` mean vectors; a text without tokens is zeros."""
-        lengths = np.fromiter((len(ids) for ids in batch), dtype=np.int64, count=len(batch))
-        vectors = np.zeros((len(batch), self._table.shape[1]), dtype=np.float32)
+    def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int = encoding.BATCH_TOKENS) -> Embeddings:
+        """Return ``(len(parts), dim)`` mean vectors; a text without tokens is zeros. One batch whatever the size."""
+        lengths = np.fromiter((len(ids) for ids in parts), dtype=np.int64, count=len(parts))
+        vectors = np.zeros((len(parts), self._table.shape[1]), dtype=np.float32)
         filled = lengths > 0
         if filled.any():
-            starts = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
-            summed = np.add.reduceat(self._table[np.concatenate(list(batch))], starts, axis=0)
-            vectors[filled] = summed / lengths[filled, None]
+            vectors[filled] = self._pool(self._table[np.concatenate(list(parts))], lengths[filled])
         for head in self._heads:
             vectors = head(vectors)
         return vectors
@@ -257,7 +284,9 @@ def _tokenizer(folder: Path) -> Any:
 
     path = folder / "tokenizer.json"
     if not path.is_file():
-        if any((folder / name).is_file() for name in ("vocab.txt", "sentencepiece.bpe.model", "spiece.model")):
+        if any(
+            (folder / name).is_file() for name in ("vocab.txt", "sentencepiece.bpe.model", "spiece.model")
+        ):
             from ._extras import require
 
             transformers = require("transformers", extra="train")
@@ -266,7 +295,9 @@ def _tokenizer(folder: Path) -> Any:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare exceptions
-        raise ModelFolderError(f"{path} is cut off or damaged: {' '.join(str(error).split())[:120]}") from error
+        raise ModelFolderError(
+            f"{path} is cut off or damaged: {' '.join(str(error).split())[:120]}"
+        ) from error
 
 
 def _unknown_id(tokenizer: Any) -> int | None:
@@ -293,7 +324,10 @@ def _max_seq_length(folder: Path, config: Mapping[str, Any], asked: int | None) 
         if not 3 <= asked <= positions:
             raise InputError(f"max_seq_length is {asked}; the model has 3 to {positions}")
         return asked
-    for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
+    for name, key in (
+        ("sentence_bert_config.json", "max_seq_length"),
+        ("tokenizer_config.json", "model_max_length"),
+    ):
         if (folder / name).is_file():
             value = read_json(folder / name).get(key)
             if isinstance(value, int) and 0 < value <= positions:

@@ -12,40 +12,45 @@ from numpy.typing import NDArray
 
 from .errors import ModelFolderError
 
-Hidden = NDArray[np.float32]
+Tokens = NDArray[np.float32]  # (tokens, width): the texts one after another
+Lengths = NDArray[np.int64]  # (texts,): how many tokens each has
 Vectors = NDArray[np.float32]
-Mask = NDArray[np.float32]
+Pooling = Callable[[Tokens, Lengths], Vectors]
 Head = Callable[[Vectors], Vectors]
 
 
-def _mean(hidden: Hidden, mask: Mask) -> Vectors:
-    # (batch, 1, sequence) @ (batch, sequence, width): one matrix product, no masked copy of the hidden states.
-    summed = np.matmul(mask[:, None, :], hidden)[:, 0]
-    return summed / np.maximum(mask.sum(axis=1, keepdims=True), 1e-9)
+def _starts(lengths: Lengths) -> NDArray[np.int64]:
+    return np.cumsum(lengths) - lengths
 
 
-def _mean_sqrt(hidden: Hidden, mask: Mask) -> Vectors:
-    return _mean(hidden, mask) * np.sqrt(mask.sum(axis=1, keepdims=True))
+def _mean(tokens: Tokens, lengths: Lengths) -> Vectors:
+    return np.add.reduceat(tokens, _starts(lengths), axis=0) / lengths[:, None].astype(np.float32)
 
 
-def _weighted_mean(hidden: Hidden, mask: Mask) -> Vectors:
-    return _mean(hidden, mask * np.arange(1, mask.shape[1] + 1, dtype=np.float32))
+def _mean_sqrt(tokens: Tokens, lengths: Lengths) -> Vectors:
+    return _mean(tokens, lengths) * np.sqrt(lengths[:, None].astype(np.float32))
 
 
-def _max(hidden: Hidden, mask: Mask) -> Vectors:
-    return np.where(mask[:, :, None] > 0, hidden, np.float32(-1e9)).max(axis=1)
+def _weighted_mean(tokens: Tokens, lengths: Lengths) -> Vectors:
+    starts = _starts(lengths)
+    weights = (np.arange(len(tokens)) - np.repeat(starts, lengths) + 1).astype(np.float32)[:, None]
+    return np.add.reduceat(tokens * weights, starts, axis=0) / np.add.reduceat(weights, starts, axis=0)
 
 
-def _cls(hidden: Hidden, mask: Mask) -> Vectors:
-    return hidden[:, 0]
+def _max(tokens: Tokens, lengths: Lengths) -> Vectors:
+    return np.maximum.reduceat(tokens, _starts(lengths), axis=0)
 
 
-def _last(hidden: Hidden, mask: Mask) -> Vectors:
-    return hidden[np.arange(len(hidden)), mask.sum(axis=1).astype(np.int64) - 1]
+def _cls(tokens: Tokens, lengths: Lengths) -> Vectors:
+    return tokens[_starts(lengths)]
+
+
+def _last(tokens: Tokens, lengths: Lengths) -> Vectors:
+    return tokens[np.cumsum(lengths) - 1]
 
 
 # In sentence-transformers' order: several modes are laid side by side.
-_MODES: dict[str, Callable[[Hidden, Mask], Vectors]] = {
+_MODES: dict[str, Pooling] = {
     "cls": _cls,
     "max": _max,
     "mean": _mean,
@@ -63,7 +68,7 @@ _LEGACY = {
 }
 
 
-def load_pooling(folder: Path | None) -> Callable[[Hidden, Mask], Vectors]:
+def load_pooling(folder: Path | None) -> Pooling:
     """Return the pooling that a ``1_Pooling`` folder describes, in its old or its new form; the mean for None.
 
     :raises ModelFolderError: for a mode that is not known, or none.
@@ -78,11 +83,13 @@ def load_pooling(folder: Path | None) -> Callable[[Hidden, Mask], Vectors]:
         names = [mode for key, mode in _LEGACY.items() if config.get(key)]
     unknown = [name for name in names if name not in _MODES]
     if unknown or not names:
-        raise ModelFolderError(f"{folder}: pooling {', '.join(unknown) or 'mode'} is unknown; known: {', '.join(_MODES)}")
+        raise ModelFolderError(
+            f"{folder}: pooling {', '.join(unknown) or 'mode'} is unknown; known: {', '.join(_MODES)}"
+        )
     functions = [_MODES[name] for name in names]
     if len(functions) == 1:
         return functions[0]
-    return lambda hidden, mask: np.concatenate([f(hidden, mask) for f in functions], axis=1)
+    return lambda tokens, lengths: np.concatenate([f(tokens, lengths) for f in functions], axis=1)
 
 
 def load_head(kind: str, folder: Path) -> Head:
@@ -93,7 +100,9 @@ def load_head(kind: str, folder: Path) -> Head:
     if kind == "Normalize":
         return lambda vectors: vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     if kind != "Dense":
-        raise ModelFolderError(f"{folder}: module {kind} is unknown; known: Transformer, Pooling, Dense, Normalize")
+        raise ModelFolderError(
+            f"{folder}: module {kind} is unknown; known: Transformer, Pooling, Dense, Normalize"
+        )
     config = read_json(folder / "config.json")
     activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rsplit(".", 1)[-1]
     if activation not in ("Identity", "Tanh"):

@@ -55,7 +55,9 @@ def _shipped(name: str, dim: int, max_seq_length: int, description: str) -> Mode
     folder = SHIPPED_FOLDER / name
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     size = round(sum(path.stat().st_size for path in files) / 1e6, 1) or None
-    return ModelMeta(name, dim, max_seq_length, "CC-BY-SA-4.0", "shipped", size_mb=size, description=description)
+    return ModelMeta(
+        name, dim, max_seq_length, "CC-BY-SA-4.0", "shipped", size_mb=size, description=description
+    )
 
 
 def _hub(hub_id: str, dim: int, max_seq_length: int, license: str, revision: str | None = None) -> ModelMeta:
@@ -80,8 +82,20 @@ _PUBLISHED = (
     _hub("snunlp/KR-SBERT-V40K-klueNLI-augSTS", 768, 128, "unstated"),
     _hub("BM-K/KoSimCSE-roberta-multitask", 768, 512, "unstated"),
     _hub("intfloat/multilingual-e5-small", 384, 512, "MIT"),
-    _hub("dragonkue/multilingual-e5-small-ko", 384, 512, "Apache-2.0", "bba4cb8e3299d445c04f62bf62e2b26461d03715"),
-    _hub("exp-models/dragonkue-KoEn-E5-Tiny", 384, 512, "Apache-2.0", "292c09c78c71a3f00ed56ee0d1ed9f0d39182fc9"),
+    _hub(
+        "dragonkue/multilingual-e5-small-ko",
+        384,
+        512,
+        "Apache-2.0",
+        "bba4cb8e3299d445c04f62bf62e2b26461d03715",
+    ),
+    _hub(
+        "exp-models/dragonkue-KoEn-E5-Tiny",
+        384,
+        512,
+        "Apache-2.0",
+        "292c09c78c71a3f00ed56ee0d1ed9f0d39182fc9",
+    ),
     _hub("nlpai-lab/KURE-v1", 1024, 8192, "MIT", "d14c8a9423946e268a0c9952fecf3a7aabd73bd9"),
     _hub("nlpai-lab/KoE5", 1024, 512, "MIT", "bc6d284c60fe5a973e74c1751b92594c9f581213"),
     _hub("dragonkue/BGE-m3-ko", 1024, 8192, "Apache-2.0", "7074d66aa46562342193ca4feb3d89bf9dad71b4"),
@@ -101,7 +115,9 @@ def find_model(name: str) -> ModelMeta:
     for meta in list_models():
         if name in (meta.name, meta.hub_id):
             return meta
-    raise UnknownModelError(f"model {name!r} is unknown{_suggest(name, [meta.name for meta in list_models()])}")
+    raise UnknownModelError(
+        f"model {name!r} is unknown{_suggest(name, [meta.name for meta in list_models()])}"
+    )
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:

@@ -29,6 +29,10 @@ class Engine(Protocol):
     def parallelism(self) -> int:
         """How many calls of :meth:`run` may be under way at a time."""
 
+    @property
+    def packs(self) -> bool:
+        """Whether one row may hold several texts, told apart by the numbers of the mask."""
+
     def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the hidden states ``(batch, sequence, width)`` of ``(batch, sequence)`` ids and mask."""
 

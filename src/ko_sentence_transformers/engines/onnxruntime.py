@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .._extras import require
 from ..errors import ModelFolderError
+from .onnx_file import packs
 
 
 class OnnxRuntimeEngine:
@@ -32,6 +33,7 @@ class OnnxRuntimeEngine:
         except Exception as error:  # its exceptions share no base but Exception
             reason = " ".join(str(error).split())[-160:]
             raise ModelFolderError(f"{onnx_file}: not a readable ONNX model: {reason}") from error
+        self.packs = packs(onnx_file)
         self._inputs = [value.name for value in self._session.get_inputs()]
 
     def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:

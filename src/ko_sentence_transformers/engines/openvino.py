@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .._extras import require
 from ..errors import ModelFolderError
 from .cache import cache_folder
+from .onnx_file import packs
 
 # Each new input shape is compiled once and kept; shapes come from a small set (see model.py), so this holds them all.
 _SHAPES_KEPT = 64
@@ -51,6 +52,7 @@ class OpenVinoEngine:
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
             raise ModelFolderError(f"{onnx_file}: not a readable ONNX model: {reason}") from error
+        self.packs = packs(onnx_file)
         self._inputs = [port.any_name for port in compiled.inputs]
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallelism):

@@ -17,6 +17,7 @@ class TorchEngine:
 
     name = "torch"
     parallelism = 1
+    packs = False
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         self._torch = require("torch", extra="train")
@@ -28,7 +29,9 @@ class TorchEngine:
         if not (folder / "model.safetensors").is_file():
             raise ModelFolderError(f"{folder}/model.safetensors is missing; the model folder is incomplete")
         try:
-            model: Any = transformers.AutoModel.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
+            model: Any = transformers.AutoModel.from_pretrained(
+                str(folder), dtype=dtype, local_files_only=True
+            )
         except Exception as error:  # broken files raise a dozen kinds
             reason = " ".join(str(error).split())[:160]
             raise ModelFolderError(f"{folder}/model.safetensors is cut off or damaged: {reason}") from error

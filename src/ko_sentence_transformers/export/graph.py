@@ -4,6 +4,10 @@ No torch and no tracing: the architecture is thirty operators a layer, and every
 the weight has in ``model.safetensors``, so that the weights can be read back out of the graph. Inputs are
 ``input_ids`` and ``attention_mask`` (batch, sequence) int64, the output is ``last_hidden_state`` (batch, sequence,
 width) float32, as in sentence-transformers' ONNX files. Token types are all 0 and are folded into the positions.
+
+The mask means a little more than usual: tokens see each other where its numbers are equal, and positions count
+within equal numbers. With 0 and 1 that is the usual mask; with 1, 2, 3 ... several texts share one row, none of them
+padded and none seeing another. So rows can be filled, and one input shape serves texts of any length.
 """
 
 from __future__ import annotations
@@ -15,12 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._extras import require
+from ..engines.onnx_file import PACKED_PRODUCER
 from ..errors import ModelFolderError
 
 if TYPE_CHECKING:
     import onnx
 
 OPSET = 17  # LayerNormalization is one operator from here on; onnxruntime 1.13 and TEI read it
+
+
 SHAPES = ("bert", "roberta", "xlm-roberta", "camembert")
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -71,6 +78,7 @@ class _Builder:
         self.constant("half", np.float32(0.5))
         self.constant("one", np.float32(1.0))
         self.constant("sqrt2", np.float32(2**0.5))
+        self.same_text()
         hidden = self.embeddings()
         mask = self.mask()
         for index in range(int(self.config["num_hidden_layers"])):
@@ -85,61 +93,92 @@ class _Builder:
             [self.onnx.numpy_helper.from_array(value, name) for name, value in self.initializers.items()],
         )
         model: onnx.ModelProto = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="ko-sentence-transformers"
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name=PACKED_PRODUCER
         )
         self.onnx.checker.check_model(model)
         return model
 
     def embeddings(self) -> str:
-        words = self.node("Gather", "embeddings.words", [self.weight("embeddings.word_embeddings.weight"), "input_ids"])
+        words = self.node(
+            "Gather", "embeddings.words", [self.weight("embeddings.word_embeddings.weight"), "input_ids"]
+        )
         positions = self.need("embeddings.position_embeddings.weight")
         if "embeddings.token_type_embeddings.weight" in self.weights:
             positions = positions + self.need("embeddings.token_type_embeddings.weight")[0]
         table = self.constant("embeddings.position_embeddings.weight", positions)
-        if self.config["model_type"] == "bert":
-            # Every row counts from 0; padding is counted too and cannot matter.
-            shape = self.node("Shape", "positions.shape", ["input_ids"])
-            one = self.onnx.numpy_helper.from_array(np.array([1], np.int64))
-            counted = self.node("ConstantOfShape", "positions.ones", [shape], value=one)
-            first = np.int64(-1)
-        else:
-            # RoBERTa counts real tokens from padding_idx + 1.
-            counted, first = "attention_mask", np.int64(self.config.get("pad_token_id", 1))
-        summed = self.node("CumSum", "positions.sum", [counted, self.constant("positions.axis", np.int64(1))])
-        ids = self.node("Add", "positions.ids", [summed, self.constant("positions.first", first)])
-        looked_up = self.node("Gather", "embeddings.positions", [table, ids])
+        looked_up = self.node("Gather", "embeddings.positions", [table, self.positions()])
         return self.norm("embeddings.LayerNorm", self.node("Add", "embeddings.sum", [words, looked_up]))
 
+    def same_text(self) -> str:
+        """Which tokens of a row belong to one text: (batch, sequence, sequence) bool."""
+        rows = self.node(
+            "Unsqueeze", "texts.rows", ["attention_mask", self.constant("axis.2", np.array([2], np.int64))]
+        )
+        columns = self.node(
+            "Unsqueeze", "texts.columns", ["attention_mask", self.constant("axis.1", np.array([1], np.int64))]
+        )
+        return self.node("Equal", "texts.same", [rows, columns])
+
+    def positions(self) -> str:
+        """How many tokens of its own text stand before each token: (batch, sequence) int64."""
+        counted = self.node("Cast", "positions.same", ["texts.same.out"], to=self.onnx.TensorProto.INT64)
+        earlier = self.node(
+            "Trilu",
+            "positions.earlier",
+            [counted, self.constant("positions.diagonal", np.int64(-1))],
+            upper=0,
+        )
+        count = self.node("ReduceSum", "positions.count", [earlier, "axis.2"], keepdims=0)
+        if self.config["model_type"] == "bert":
+            return count
+        # RoBERTa counts from padding_idx + 1.
+        first = np.int64(self.config.get("pad_token_id", 1) + 1)
+        return self.node("Add", "positions.ids", [count, self.constant("positions.first", first)])
+
     def mask(self) -> str:
-        """0 for a token and a large negative number for padding: (batch, 1, 1, sequence)."""
-        cast = self.node("Cast", "mask.float", ["attention_mask"], to=self.onnx.TensorProto.FLOAT)
-        wide = self.node("Unsqueeze", "mask.wide", [cast, self.constant("mask.axes", np.array([1, 2], np.int64))])
-        inverted = self.node("Sub", "mask.inverted", ["one", wide])
-        return self.node("Mul", "mask.bias", [inverted, self.constant("mask.low", np.float32(-1e4))])
+        """0 where a token may look and a large negative number where not: (batch, 1, sequence, sequence)."""
+        look, hide = self.constant("mask.look", np.float32(0)), self.constant("mask.hide", np.float32(-1e4))
+        return self.node(
+            "Unsqueeze", "mask.bias", [self.node("Where", "mask", ["texts.same.out", look, hide]), "axis.1"]
+        )
 
     def layer(self, name: str, hidden: str, mask: str) -> str:
         attended = self.attention(f"{name}.attention", hidden, mask)
         wide = self.gelu(f"{name}.gelu", self.linear(f"{name}.intermediate.dense", attended))
         narrow = self.linear(f"{name}.output.dense", wide)
-        return self.norm(f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.sum", [narrow, attended]))
+        return self.norm(
+            f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.sum", [narrow, attended])
+        )
 
     def attention(self, name: str, hidden: str, mask: str) -> str:
         query, key, value = (
             self.node(
                 "Transpose",
                 f"{name}.self.{part}.heads",
-                [self.node("Reshape", f"{name}.self.{part}.split",
-                           [self.linear(f"{name}.self.{part}", hidden), "heads.shape"])],
+                [
+                    self.node(
+                        "Reshape",
+                        f"{name}.self.{part}.split",
+                        [self.linear(f"{name}.self.{part}", hidden), "heads.shape"],
+                    )
+                ],
                 perm=[0, 2, 3, 1] if part == "key" else [0, 2, 1, 3],
             )
             for part in ("query", "key", "value")
         )
         scale = self.constant("attention.scale", np.float32((self.width // self.heads) ** -0.5))
-        scores = self.node("Mul", f"{name}.scaled", [self.node("MatMul", f"{name}.scores", [query, key]), scale])
-        weights = self.node("Softmax", f"{name}.weights", [self.node("Add", f"{name}.masked", [scores, mask])], axis=-1)
+        scores = self.node(
+            "Mul", f"{name}.scaled", [self.node("MatMul", f"{name}.scores", [query, key]), scale]
+        )
+        weights = self.node(
+            "Softmax", f"{name}.weights", [self.node("Add", f"{name}.masked", [scores, mask])], axis=-1
+        )
         context = self.node("MatMul", f"{name}.context", [weights, value])
-        merged = self.node("Reshape", f"{name}.merged",
-                           [self.node("Transpose", f"{name}.joined", [context], perm=[0, 2, 1, 3]), "merged.shape"])
+        merged = self.node(
+            "Reshape",
+            f"{name}.merged",
+            [self.node("Transpose", f"{name}.joined", [context], perm=[0, 2, 1, 3]), "merged.shape"],
+        )
         out = self.linear(f"{name}.output.dense", merged)
         return self.norm(f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.sum", [out, hidden]))
 
@@ -161,7 +200,9 @@ class _Builder:
         return self.node("Mul", name, [gate, "half"])
 
     def node(self, operator: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
-        self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [f"{name}.out"], name=name, **attributes))
+        self.nodes.append(
+            self.onnx.helper.make_node(operator, list(inputs), [f"{name}.out"], name=name, **attributes)
+        )
         return f"{name}.out"
 
     def constant(self, name: str, value: Any) -> str:
