@@ -40,6 +40,7 @@ def read_initializers(path: Path) -> dict[str, NDArray[np.generic]]:
 
 def _tensor(data: memoryview) -> tuple[str, NDArray[np.generic]]:
     dims: list[int] = []
+    numbers: list[int] = []
     kind, name, raw = 0, "", memoryview(b"")
     for field, wire, value in _walk(data):
         if field == 1 and wire == _VARINT:
@@ -50,8 +51,13 @@ def _tensor(data: memoryview) -> tuple[str, NDArray[np.generic]]:
             kind = _integer(value)
         elif field == 8:
             name = bytes(value).decode()
-        elif field == 9:
+        elif field == 9 or (field == 4 and wire == _BYTES):  # raw bytes, or a run of little-endian floats
             raw = value
+        elif field in (5, 7):  # small tensors are often written as integers instead
+            numbers += _packed(value) if wire == _BYTES else [_integer(value)]
+    if numbers:
+        signed = np.array(numbers, dtype=np.uint64).astype(np.int64)
+        return name, signed.astype(_TYPES[kind]).reshape(dims)
     return name, np.frombuffer(raw, dtype=_TYPES[kind]).reshape(dims)
 
 
