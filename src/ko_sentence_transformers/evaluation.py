@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import encoding
-from .encoding import Embeddings, Encoder, TextReport
-from .errors import InputError, NonFiniteError
+from .encoding import Embeddings, Encoder, TokenIds, encode
+from .errors import InputError
 from .metrics import Floats, bootstrap, interval, two_sided_p
 from .scoring import Outcome
 from .tasks import Task, Texts, get_task
-
-logger = logging.getLogger(__name__)
+from .text import normalize
 
 Place = str | Path
 Progress = Callable[[int], None]
@@ -115,10 +111,7 @@ def evaluate(
         rows = task.read(_place(data, task), split or task.split)
         embeddings = [embed_raw(model, texts, prompt_name, progress) for texts in task.texts(rows)]
         outcome = task.score(rows, embeddings)
-        by_dim = {
-            dim: _percent(task.score(rows, [matrix[:, :dim] for matrix in embeddings]).metrics)
-            for dim in dims
-        }
+        by_dim = {dim: _percent(task.score(rows, [matrix[:, :dim] for matrix in embeddings]).metrics) for dim in dims}
         low, high = interval(bootstrap(outcome.statistic, outcome.n))
         scores[task.name] = Score(
             task.name,
@@ -168,31 +161,36 @@ def embed_raw(
     chosen = texts.prompt_name if texts.prompt_name in model.prompts else None
     if prompt_name is not None:
         chosen = None if prompt_name == NO_PROMPT else prompt_name
-    prompt = encoding._prompt(model, chosen)
-    report = TextReport(model.max_seq_length)
+    recorder = _Recorder(model)
+    encode(recorder, texts.texts, prompt_name=chosen, progress=progress)
     out = np.zeros((len(texts.texts), model.dim), dtype=np.float32)
-    with ThreadPoolExecutor(max(1, model.parallelism), "ko-st-embed") as engine:
-        for start in range(0, len(texts.texts), encoding.WINDOW):
-            part = list(texts.texts[start : start + encoding.WINDOW])
-            window = encoding._tokenize(model, part, prompt, report)
-            vectors = encoding._embed_window(model, window, engine, encoding.BATCH_TOKENS)
-            out[start + window.owner] = vectors
-            if progress:
-                progress(len(part))
-    if not np.isfinite(out).all():
-        raise NonFiniteError("the model returned NaN or infinity; its weights or the engine are broken")
-    for line in report.lines():
-        logger.warning(line)
+    # A blank text never reaches the model.
+    out[[bool(normalize(text)) for text in texts.texts]] = np.concatenate(recorder.vectors or [out[:0]])
     return out
+
+
+class _Recorder:
+    """An encoder that keeps the vectors its model gives, before they are made unit length."""
+
+    def __init__(self, model: Encoder) -> None:
+        self.vectors: list[Embeddings] = []
+        self.name, self.dim, self.max_seq_length = model.name, model.dim, model.max_seq_length
+        self.prompts, self.unknown_id = model.prompts, model.unknown_id
+        self.tokenize, self.window, self.encode = model.tokenize, model.window, model.encode
+        self._model = model
+
+    def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int) -> Embeddings:
+        """Pass on and remember what the model returns."""
+        vectors = self._model.embed(parts, batch_tokens=batch_tokens)
+        self.vectors.append(vectors)
+        return vectors
 
 
 def _compare(task: Task, one: Outcome, two: Outcome) -> Comparison:
     differences = bootstrap(lambda i: one.statistic(i) - two.statistic(i), one.n)
     low, high = interval(differences)
     a, b = 100 * one.metrics[task.main], 100 * two.metrics[task.main]
-    return Comparison(
-        task.name, one.n, task.main, a, b, a - b, (100 * low, 100 * high), two_sided_p(differences)
-    )
+    return Comparison(task.name, one.n, task.main, a, b, a - b, (100 * low, 100 * high), two_sided_p(differences))
 
 
 def _place(data: Place | Mapping[str, Place], task: Task) -> Path:

@@ -61,9 +61,7 @@ def score_sts(rows: Rows[ScoredPair], embeddings: Sequence[Embeddings]) -> Outco
     """Return the eight correlations of KorSTS: four similarities, Pearson and Spearman."""
     gold = np.asarray([row.score for row in rows], dtype=np.float64)
     if len(set(gold.tolist())) < 2:
-        raise InputError(
-            f"{rows.reports[0].path}: every score is {gold[0]:g}; a correlation needs different ones"
-        )
+        raise InputError(f"{rows.reports[0].path}: every score is {gold[0]:g}; a correlation needs different ones")
     similarities = pair_similarities(*embeddings)
     if np.ptp(similarities["cosine"]) == 0:
         raise ModelError("the model finds every pair equally similar; its embeddings have collapsed")
@@ -77,15 +75,22 @@ def score_sts(rows: Rows[ScoredPair], embeddings: Sequence[Embeddings]) -> Outco
 
 def pair_similarities(a: Embeddings, b: Embeddings) -> dict[str, Floats]:
     """Return cosine, negated Euclidean and Manhattan distance, and dot product, row by row."""
+    # The cosine is that of the unit vectors `encode` gives, to the bit: sentences that are the same differ by
+    # rounding only, and another rounding would rank them in another order.
+    units = (_unit(a).astype(np.float64), _unit(b).astype(np.float64))
     x, y = a.astype(np.float64), b.astype(np.float64)
-    dot = np.einsum("ij,ij->i", x, y)
-    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     return {
-        "cosine": np.divide(dot, lengths, out=np.zeros_like(dot), where=lengths > 0),
+        "cosine": np.einsum("ij,ij->i", *units),
         "euclidean": -np.linalg.norm(x - y, axis=1),
         "manhattan": -np.abs(x - y).sum(axis=1),
-        "dot": dot,
+        "dot": np.einsum("ij,ij->i", x, y),
     }
+
+
+def _unit(vectors: Embeddings) -> Embeddings:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Embeddings = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return unit
 
 
 def score_binary(rows: Rows[ScoredPair], embeddings: Sequence[Embeddings]) -> Outcome:
@@ -114,15 +119,11 @@ def score_retrieval(data: RetrievalData, embeddings: Sequence[Embeddings]) -> Ou
             # Best score first, so that each gain stands beside the rank of its own document.
             columns = columns[np.lexsort((columns, -row[columns]))]
             ranks = relevant_ranks(row, columns).tolist()
-            gains.append(
-                [(rank, relevant[column]) for rank, column in zip(ranks, columns.tolist(), strict=True)]
-            )
+            gains.append([(rank, relevant[column]) for rank, column in zip(ranks, columns.tolist(), strict=True)])
     ndcgs = np.asarray([ndcg(row, 10) for row in gains])
     metrics = {"ndcg_at_10": float(ndcgs.mean()), "mrr": float(np.mean([1 / row[0][0] for row in gains]))}
     for k in RECALL_AT:
-        metrics[f"recall_at_{k}"] = float(
-            np.mean([sum(rank <= k for rank, _ in row) / len(row) for row in gains])
-        )
+        metrics[f"recall_at_{k}"] = float(np.mean([sum(rank <= k for rank, _ in row) / len(row) for row in gains]))
     return Outcome(len(data), metrics, lambda i: float(ndcgs[i].mean()))
 
 
@@ -189,11 +190,8 @@ def score_topics(rows: Rows[LabeledText], embeddings: Sequence[Embeddings]) -> O
     _, labels = np.unique([row.label for row in rows], return_inverse=True)
     count = int(labels.max()) + 1
     if count < 2:
-        raise InputError(
-            f"{rows.reports[0].path}: every text has the topic {rows[0].label!r}; there must be two"
-        )
-    lengths = np.linalg.norm(embeddings[0], axis=1, keepdims=True)
-    unit = np.divide(embeddings[0], lengths, out=np.zeros_like(embeddings[0]), where=lengths > 0)
+        raise InputError(f"{rows.reports[0].path}: every text has the topic {rows[0].label!r}; there must be two")
+    unit = _unit(embeddings[0])
     found: list[NDArray[np.int64]] = [
         cluster.KMeans(count, n_init=4, random_state=seed).fit_predict(unit) for seed in KMEANS_SEEDS
     ]

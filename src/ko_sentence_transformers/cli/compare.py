@@ -30,6 +30,4 @@ def compare(
     for name, result in comparisons.items():
         title, (low, high) = figure_title(result.metric), result.interval
         print(f"{name}: {title} {result.a:.2f} ({one.name}) and {result.b:.2f} ({two.name})")
-        print(
-            f"  difference {result.difference:+.2f}, 95% interval {low:+.2f} to {high:+.2f}, p = {result.p:.3f}"
-        )
+        print(f"  difference {result.difference:+.2f}, 95% interval {low:+.2f} to {high:+.2f}, p {result.p:.3f}")

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Argument(help="A shipped model, a sentence-transformers folder, or a hub id.")]
 TaskNames = Annotated[
     list[str],
-    typer.Option(
-        "--task", help="korsts, klue-sts, pairs, retrieval, topics, bitext or groups; repeat for more."
-    ),
+    typer.Option("--task", help="korsts, klue-sts, pairs, retrieval, topics, bitext or groups; repeat for more."),
 ]
 Data = Annotated[
     list[str],
@@ -93,7 +91,7 @@ def _dims(dims: str | None) -> list[int]:
 
 def _plot(scores: list[Score], path: Path, name: str, font: Path | None) -> None:
     from ..errors import InputError
-    from ..figures import plot_scatter
+    from ..scatter import plot_scatter
 
     if len(scores) > 1:
         raise InputError("--plot draws one task; give one --task")

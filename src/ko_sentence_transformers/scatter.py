@@ -1,0 +1,120 @@
+"""The scatter plot of scores (extra ``plots``), with a font that has Hangul, or in English without one."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._extras import require
+from ._files import atomic_file
+from .errors import InputError
+from .evaluation import Score
+from .text import normalize
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = (".png", ".svg")
+# Tried in this order; after them, any font on the system that has the glyphs.
+_FONTS = (
+    "Pretendard",
+    "Noto Sans KR",
+    "Noto Sans CJK KR",
+    "NanumGothic",
+    "NanumBarunGothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "AppleGothic",
+    "UnDotum",
+)
+_HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]+")
+_LABELS = {
+    "ko": ("사람이 매긴 점수", "코사인 유사도", "스피어만"),
+    "en": ("score given by people", "cosine similarity", "Spearman"),
+}
+
+
+def plot_scatter(score: Score, path: str | Path, *, title: str = "", font: str | Path | None = None) -> Path:
+    """Draw cosine against the score people gave, one point a pair; PNG or SVG by the name of ``path``.
+
+    :param title: of the plot; the task by default.
+    :param font: a font file with Hangul, where the system has none.
+    :raises InputError: for another kind of file, a task without pairs, or a font without Hangul.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: a plot is {' or '.join(SUFFIXES)}")
+    if score.points is None:
+        raise InputError(f"task {score.task} has no pairs of sentences to plot; korsts, klue-sts and pairs have")
+    figure_module = require("matplotlib.figure", extra="plots")
+    title = normalize(title)
+    hangul = find_hangul_font("".join((*_LABELS["ko"], title)), font)
+    if hangul is None:
+        logger.warning("no font with Hangul on this system: the plot is labelled in English; name one with --font")
+    title = _drawable(title, hangul)
+    gold_label, cosine_label, name = _LABELS["ko" if hangul is not None else "en"]
+    gold, cosine = score.points
+    figure = figure_module.Figure(figsize=(6, 4.5), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    # Many pairs share a score: a little jitter, the same every time, keeps them apart.
+    jitter = np.random.default_rng(0).uniform(-0.02, 0.02, len(gold)) * np.ptp(gold)
+    axes.scatter(gold + jitter, cosine, s=8, alpha=0.35, linewidths=0, color="#2a5d9f", rasterized=True)
+    axes.grid(alpha=0.25)
+    style = {"font": hangul} if hangul is not None else {}
+    axes.set_xlabel(gold_label, **style)
+    axes.set_ylabel(cosine_label, **style)
+    main = f"{name} {score.metrics[score.main]:.2f}" if score.main == "cosine_spearman" else ""
+    axes.set_title("  ".join(part for part in (title or score.task, main, f"n = {score.n:,}") if part), **style)
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None  # the same plot is the same file
+    figure.savefig(buffer, format=path.suffix[1:].lower(), metadata=metadata)
+    with atomic_file(path) as stream:
+        stream.write(buffer.getvalue())
+    return path
+
+
+def find_hangul_font(text: str, font: str | Path | None = None) -> Any | None:
+    """Return matplotlib font properties that have a glyph for every Hangul character of ``text``.
+
+    :param font: look in this file only.
+    :raises InputError: if ``font`` cannot be read or lacks one of them.
+    """
+    manager = require("matplotlib.font_manager", extra="plots")
+    wanted = {character for character in text if _HANGUL.match(character)}
+    if font is not None:
+        missing = _missing(Path(font), wanted)
+        if missing:
+            raise InputError(f"{font}: not a font with Hangul (no {missing[0]!r})")
+        return manager.FontProperties(fname=str(font))
+    regular = [entry for entry in manager.fontManager.ttflist if entry.style == "normal"]
+    first = [entry for name in _FONTS for entry in regular if entry.name == name and entry.weight in (400, "normal")]
+    for entry in _unique([*first, *regular]):
+        if not _missing(Path(entry.fname), wanted):
+            return manager.FontProperties(fname=entry.fname)
+    return None
+
+
+def _drawable(title: str, font: Any | None) -> str:
+    """Leave out the characters of a title that the font would draw as boxes."""
+    manager = require("matplotlib.font_manager", extra="plots")
+    missing = _missing(Path(manager.findfont(font or manager.FontProperties())), set(title) - {" "})
+    return " ".join("".join(character for character in title if character not in missing).split())
+
+
+def _missing(font: Path, characters: set[str]) -> list[str]:
+    """Return the characters that a font file has no glyph for; all of them where it is no font."""
+    ft2font = require("matplotlib.ft2font", extra="plots")
+    try:
+        glyphs = ft2font.FT2Font(str(font)).get_charmap()
+    except (OSError, RuntimeError):
+        return sorted(characters) or ["가"]
+    return sorted(character for character in characters if ord(character) not in glyphs)
+
+
+def _unique(entries: Iterable[Any]) -> list[Any]:
+    return list({entry.fname: entry for entry in entries}.values())
