@@ -150,9 +150,7 @@ def _training(recipe: Recipe, figures: RunReport) -> str:
             f"and {1 - recipe.soup.share:g} of the base."
         )
     found = ", ".join(f"{package} {number}" for package, number in versions().items())
-    parts.append(
-        f"Trained on {figures.device} in {figures.precision}, {figures.processes} process(es); {found}."
-    )
+    parts.append(f"Trained on {figures.device} in {figures.precision}, {figures.processes} process(es); {found}.")
     return "\n\n".join(parts)
 
 
@@ -168,8 +166,7 @@ def _stage(recipe: Recipe, stage: StageReport, index: int) -> list[str]:
         )
         parameters = _loss_parameters(item.loss, train.scale, train.matryoshka_dims)
         parts.append(
-            f"**Loss** ({item.name}):\n\n`{losses}.{_LOSSES[item.loss]}` with parameters:\n"
-            + _block(parameters)
+            f"**Loss** ({item.name}):\n\n`{losses}.{_LOSSES[item.loss]}` with parameters:\n" + _block(parameters)
         )
     values = json.dumps(fit_parameters(recipe, stage, index), indent=4)
     parts.append("Parameters of the fit()-Method:\n" + _block(values))
@@ -204,9 +201,7 @@ def _data(figures: RunReport) -> str:
         known = licences.get(name)
         licence = f"{known.licence} ([source]({known.homepage}))" if known else "as its source states"
         lines.append(f"| {name} | {report.kept:,} of {report.read:,} | {licence} | `{report.sha256[:16]}` |")
-    return (
-        "\n".join(lines) + "\n\nCC BY-SA data need attribution and share-alike when the model is passed on."
-    )
+    return "\n".join(lines) + "\n\nCC BY-SA data need attribution and share-alike when the model is passed on."
 
 
 def _citations(recipe: Recipe) -> str:

@@ -115,9 +115,7 @@ def check_tokenizer(tokenizer: Any, texts: Sequence[str], *, name: str) -> None:
         return
     rows = tokenizer(different, add_special_tokens=False, truncation=False)["input_ids"]
     total = sum(map(len, rows))
-    unknown = (
-        sum(row.count(tokenizer.unk_token_id) for row in rows) if tokenizer.unk_token_id is not None else 0
-    )
+    unknown = sum(row.count(tokenizer.unk_token_id) for row in rows) if tokenizer.unk_token_id is not None else 0
     if not total or unknown / total > UNKNOWN_SHARE:
         raise ModelError(
             f"{name}: {unknown} of {total} tokens of the training texts are unknown to its tokenizer (as in "
@@ -193,13 +191,9 @@ def _order(vocabulary: Path, pieces: Pieces, path: Path) -> tuple[str, ...]:
     if vocabulary.is_file():
         order = tuple(vocabulary.read_text(encoding="utf-8").rstrip("\n").split("\n"))
         known = set(order)
-        lost = [
-            p for p, t in zip(pieces.pieces, pieces.types, strict=True) if t == _NORMAL and p not in known
-        ]
+        lost = [p for p, t in zip(pieces.pieces, pieces.types, strict=True) if t == _NORMAL and p not in known]
         if lost:
-            raise ModelFolderError(
-                f"{vocabulary}: {len(lost)} pieces of {path.name} are missing, as {lost[0]!r}"
-            )
+            raise ModelFolderError(f"{vocabulary}: {len(lost)} pieces of {path.name} are missing, as {lost[0]!r}")
     absent = [token for token in SPECIAL if token not in order]
     if absent:
         raise ModelFolderError(f"{path}: no {', '.join(absent)} among its pieces; this is no KoBERT")
@@ -215,14 +209,10 @@ def _fast(pieces: Pieces, order: tuple[str, ...], path: Path) -> Any:
         vocabulary = [(piece, scores.get(piece, 0.0)) for piece in order]
         model = tokenizers.models.Unigram(vocabulary, unk_id=ids["[UNK]"], byte_fallback=False)
     elif pieces.model_type == _BPE:
-        normal = {
-            p: s for p, s, t in zip(pieces.pieces, pieces.scores, pieces.types, strict=True) if t == _NORMAL
-        }
+        normal = {p: s for p, s, t in zip(pieces.pieces, pieces.scores, pieces.types, strict=True) if t == _NORMAL}
         model = tokenizers.models.BPE(ids, _merges(normal, ids), unk_token="[UNK]", fuse_unk=True)
     else:
-        raise ModelFolderError(
-            f"{path}: a SentencePiece model of type {pieces.model_type}; KoBERT's is 1 or 2"
-        )
+        raise ModelFolderError(f"{path}: a SentencePiece model of type {pieces.model_type}; KoBERT's is 1 or 2")
     tokenizer = tokenizers.Tokenizer(model)
     steps = [tokenizers.normalizers.Precompiled(pieces.charsmap)] if pieces.charsmap else []
     steps.append(tokenizers.normalizers.Replace(tokenizers.Regex(" {2,}"), " "))

@@ -19,20 +19,14 @@ if TYPE_CHECKING:
 def train(
     name: Annotated[str, typer.Argument(metavar="RECIPE", help="A name of ko-st recipes, or a .toml file.")],
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder with the recipe's files.")],
-    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="A new model folder.")] = Path(
-        "model"
-    ),
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="A new model folder.")] = Path("model"),
     overrides: Overrides = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Take up the unfinished run of this output.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Take up the unfinished run of this output.")] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Count steps and tokens, estimate time and memory; train nothing."),
     ] = False,
-    download: Annotated[
-        bool, typer.Option("--download", help="Fetch the base model from the hub if need be.")
-    ] = False,
+    download: Annotated[bool, typer.Option("--download", help="Fetch the base model from the hub if need be.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train a recipe; torchrun runs it on several processes."""
@@ -54,9 +48,7 @@ def train(
         emit({"output": str(output), "before": figures.before, "after": figures.after, **figures.as_dict()})
         return
     for stage in figures.stages:
-        kept = (
-            "" if stage.best_score is None else f", step {stage.best_step} kept (dev {stage.best_score:.2f})"
-        )
+        kept = "" if stage.best_score is None else f", step {stage.best_step} kept (dev {stage.best_score:.2f})"
         print(f"{stage.name}, seed {stage.seed}: {stage.steps} steps in {_time(stage.seconds)}{kept}")
     for split, scores in figures.after.items():
         before, after = figures.before[split]["cosine_spearman"], scores["cosine_spearman"]

@@ -67,9 +67,7 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
     if (folder / "modules.json").is_file():
         loaded = st.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         if not hasattr(loaded[0], "auto_model"):
-            raise ModelError(
-                f"{model.base} has no transformer; a static model cannot be trained with a recipe"
-            )
+            raise ModelError(f"{model.base} has no transformer; a static model cannot be trained with a recipe")
     else:
         modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
         encoder = modules.Transformer(str(folder), max_seq_length=model.max_seq_length)

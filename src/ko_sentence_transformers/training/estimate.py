@@ -60,9 +60,7 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
     sets = [load_sets(recipe, stage, folder, seed=recipe.seeds[0]) for stage in recipe.runs]
     cuda = torch.cuda.is_available()
     model = load_base(recipe.model, folder, download=download).to("cuda" if cuda else "cpu")
-    stages = tuple(
-        _stage(recipe, stage, items, model) for stage, items in zip(recipe.runs, sets, strict=True)
-    )
+    stages = tuple(_stage(recipe, stage, items, model) for stage, items in zip(recipe.runs, sets, strict=True))
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     # Adam's two moments come with the first update, which is not run here.
     peak = (torch.cuda.max_memory_allocated() if cuda else _resident()) + 2 * weights
@@ -135,14 +133,9 @@ def _timed(
     width = model.get_embedding_dimension()
     labels = torch.linspace(0, 1, len(batch)) if item.scores is not None else None
     if item.loss == "distill":
-        labels = (
-            torch.ones(len(batch), len(features), width)
-            if len(features) > 1
-            else torch.ones(len(batch), width)
-        )
+        labels = torch.ones(len(batch), len(features), width) if len(features) > 1 else torch.ones(len(batch), width)
     features = [
-        {key: value.to(device) if hasattr(value, "to") else value for key, value in f.items()}
-        for f in features
+        {key: value.to(device) if hasattr(value, "to") else value for key, value in f.items()} for f in features
     ]
     model.train()
     started = time.perf_counter()

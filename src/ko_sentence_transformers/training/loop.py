@@ -166,9 +166,7 @@ class _Run:
         from .trainer import Watcher, checkpoints, load_weights
 
         folder = self.work.stage(train.seed, index)
-        trainer = make_trainer(
-            self.recipe, train, sets, model, folder=folder, dev=self.dev, teacher=self.teacher
-        )
+        trainer = make_trainer(self.recipe, train, sets, model, folder=folder, dev=self.dev, teacher=self.teacher)
         trainer.add_callback(Watcher(trainer, lambda *seen: self._tell(train.seed, name, offset, seen)))
         started = time.monotonic()
         last = checkpoints(folder)[-1:]

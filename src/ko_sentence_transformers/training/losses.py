@@ -59,9 +59,7 @@ def teacher_vectors(
     :raises ModelError: if the teacher is narrower than the student.
     """
     if teacher.dim < width:
-        raise ModelError(
-            f"the teacher has {teacher.dim} dimensions, the student {width}; take a wider teacher"
-        )
+        raise ModelError(f"the teacher has {teacher.dim} dimensions, the student {width}; take a wider teacher")
     # Each different text once: triplets repeat theirs.
     texts = list(dict.fromkeys(text for column in columns for text in column))
     place = {text: row for row, text in enumerate(texts)}

@@ -51,13 +51,9 @@ def legacy_metadata(folder: Path, *, max_seq_length: int) -> None:
             path = folder / row["path"] / "config.json"
             write_json(path, _legacy_pooling(_read(path)))
     write_json(folder / "modules.json", modules)
-    write_json(
-        folder / "sentence_bert_config.json", {"max_seq_length": max_seq_length, "do_lower_case": False}
-    )
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_seq_length, "do_lower_case": False})
     tokens = _read(folder / "tokenizer_config.json")
-    special = {
-        key: value for key, value in tokens.items() if key.endswith("_token") and isinstance(value, str)
-    }
+    special = {key: value for key, value in tokens.items() if key.endswith("_token") and isinstance(value, str)}
     write_json(folder / "special_tokens_map.json", special)
 
 
@@ -76,10 +72,7 @@ def _legacy_pooling(config: dict[str, Any]) -> dict[str, Any]:
     chosen = [chosen] if isinstance(chosen, str) else list(chosen)
     return {
         "word_embedding_dimension": config["embedding_dimension"],
-        **{
-            f"pooling_mode_{mode}": mode.removesuffix("_tokens").removesuffix("_token") in chosen
-            for mode in modes
-        },
+        **{f"pooling_mode_{mode}": mode.removesuffix("_tokens").removesuffix("_token") in chosen for mode in modes},
         "include_prompt": config.get("include_prompt", True),
     }
 

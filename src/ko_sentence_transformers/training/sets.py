@@ -126,9 +126,7 @@ def find_file(name: str, folder: Path) -> Path:
     raise InputError(f"{folder / name}: no such file; the recipe reads it (ko-st recipes show lists all)")
 
 
-def _read(
-    spec: DataSet, folder: Path, seed: int
-) -> tuple[Table, NDArray[np.float32] | None, tuple[RowReport, ...]]:
+def _read(spec: DataSet, folder: Path, seed: int) -> tuple[Table, NDArray[np.float32] | None, tuple[RowReport, ...]]:
     paths = [find_file(name, folder) for name in spec.files]
     draw = random.Random(seed)
     scores: list[float] | None = None
@@ -161,9 +159,7 @@ def _read(
 def _scored(spec: DataSet, paths: Sequence[Path]) -> Rows[ScoredPair]:
     bad = cast(OnBadRow, spec.on_bad_row)
     scale = (0.0, spec.max_score)
-    return Rows.join(
-        *(read_scored_pairs(p, columns=spec.columns, score_range=scale, on_bad_row=bad) for p in paths)
-    )
+    return Rows.join(*(read_scored_pairs(p, columns=spec.columns, score_range=scale, on_bad_row=bad) for p in paths))
 
 
 def _rows(spec: DataSet, paths: Sequence[Path]) -> Rows[Any]:

@@ -56,8 +56,7 @@ def mixed_sampler(sets: Sequence[TrainingSet], train: Train, *, seed: int) -> Mi
     """Return the batches that a stage will see."""
     world = processes()[1]
     samplers = [
-        LengthGroupedBatchSampler(item, seed=seed, by_length=train.group_by_length, world_size=world)
-        for item in sets
+        LengthGroupedBatchSampler(item, seed=seed, by_length=train.group_by_length, world_size=world) for item in sets
     ]
     return MixedBatchSampler(samplers, mixing=train.mixing, seed=seed, world_size=world)
 
@@ -88,8 +87,7 @@ def make_trainer(
     plan = schedule(sets, train, seed=train.seed)
     world = processes()[1]
     losses = {
-        item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1)
-        for item in sets
+        item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1) for item in sets
     }
     evaluator = None
     if dev is not None:
@@ -116,9 +114,7 @@ def make_trainer(
     return trainer
 
 
-def _arguments(
-    train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder: Path, *, evaluate: bool
-) -> Any:
+def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder: Path, *, evaluate: bool) -> Any:
     torch = require("torch", extra="train")
     args = require("sentence_transformers", extra="train").SentenceTransformerTrainingArguments
     cpu = not torch.cuda.is_available()
@@ -159,9 +155,7 @@ def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None) -> Any:
     if item.loss == "distill":
         assert teacher is not None  # the recipe's check
         width = model.get_embedding_dimension()
-        vectors = teacher_vectors(
-            teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt
-        )
+        vectors = teacher_vectors(teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt)
         columns["label"] = vectors[:, 0] if len(item.columns) == 1 else vectors
     elif item.scores is not None:
         columns["score"] = item.scores

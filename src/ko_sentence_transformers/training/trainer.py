@@ -102,9 +102,7 @@ class StageTrainer(SentenceTransformerTrainer):
 class Watcher(TrainerCallback):
     """Passes steps, losses and scores on, stops at a loss that is no number, and sets the sampler's epoch."""
 
-    def __init__(
-        self, trainer: StageTrainer, tell: Callable[[int, float | None, float | None], None]
-    ) -> None:
+    def __init__(self, trainer: StageTrainer, tell: Callable[[int, float | None, float | None], None]) -> None:
         self.trainer = trainer
         self.tell = tell
         self.loss: float | None = None
@@ -119,9 +117,7 @@ class Watcher(TrainerCallback):
         if logs and "loss" in logs:
             self.loss = float(logs["loss"])
             if not math.isfinite(self.loss):
-                raise NonFiniteError(
-                    f"the loss is {self.loss} at step {state.global_step}; lower train.learning_rate"
-                )
+                raise NonFiniteError(f"the loss is {self.loss} at step {state.global_step}; lower train.learning_rate")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Pass the step on, and ask for a checkpoint when the last one is long ago."""
@@ -155,6 +151,4 @@ def _unsaved(path: Path, error: Exception) -> OutputError:
         reason = str(error).partition(": ")[2].partition(";")[0] or str(error)
     else:
         reason = " ".join(str(error).split())[:120]
-    return OutputError(
-        f"cannot write {path}: {reason}; the checkpoint before it is intact: make room, then --resume"
-    )
+    return OutputError(f"cannot write {path}: {reason}; the checkpoint before it is intact: make room, then --resume")

@@ -35,9 +35,7 @@ class Workspace:
             raise OutputError(f"{output} already exists; name a new folder or remove it first")
         folder = output.with_name(f"{output.name}.train")
         if folder.exists() and not resume:
-            raise OutputError(
-                f"{folder} holds an unfinished run; go on with --resume, or remove it to start again"
-            )
+            raise OutputError(f"{folder} holds an unfinished run; go on with --resume, or remove it to start again")
         if not folder.exists():
             with atomic_folder(folder) as aside:
                 (aside / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
@@ -73,9 +71,7 @@ def _check_same(folder: Path, recipe: Recipe, hashes: Mapping[str, str]) -> None
         before = load_recipe(folder / "recipe.toml")
         data = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{folder}: not the workspace of a run ({error}); remove it to start again"
-        ) from error
+        raise InputError(f"{folder}: not the workspace of a run ({error}); remove it to start again") from error
     now, then = _flat(recipe.as_dict()), _flat(before.as_dict())
     for key in sorted(set(now) | set(then)):
         if key != "name" and now.get(key) != then.get(key):
