@@ -208,19 +208,15 @@ class KiwiAnalyser:
                 yield Term(_form(match.group()), start + match.start(), start + match.end())
 
     def _compound(self, run: list[_Token]) -> Iterator[Term]:
-        """Yield the parts of nouns written together, then the neighbours joined and the whole."""
+        """Yield the parts of nouns written together, then the whole."""
         for form, tag, start, end in run:
             if tag in _NOUNS and (clean := _form(form)):
                 yield Term(clean, start, end)
                 if len(form) > 3 and tag in ("NNG", "NNP") and form not in self._words:
                     for part, at, length in self._split(form):
                         yield Term(part, start + at, start + at + length)
-        widths = {2, len(run)} if len(run) > 1 else set()
-        for width in sorted(widths):
-            for at in range(len(run) - width + 1):
-                parts = run[at : at + width]
-                if joined := _form("".join(part[0] for part in parts)):
-                    yield Term(joined, parts[0][2], parts[-1][3])
+        if len(run) > 1 and (whole := _form("".join(part[0] for part in run))):
+            yield Term(whole, run[0][2], run[-1][3])
 
     def _parts(self, form: str) -> tuple[tuple[str, int, int], ...]:
         """Return the shorter nouns in a long one that the dictionary holds whole (국민건강보험공단)."""

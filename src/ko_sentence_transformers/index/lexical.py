@@ -1,0 +1,80 @@
+"""Words: BM25 over index terms, by SQLite's full-text index."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..morphemes import Analyser, Term
+
+# SQLite's constant k1: one term gives at most this many times its inverse document frequency.
+_CEILING = 1.2 + 1
+# Above this many chunks, terms found in more than COMMON of them are left out: they cost time, not rank.
+LARGE = 50_000
+COMMON = 0.05
+
+
+class Candidates(NamedTuple):
+    """Chunks with scores, best first: ``(n,)`` int64 and ``(n,)`` float32."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class Weights(NamedTuple):
+    """The terms of a query that occur in the index, and the highest BM25 score they could give together."""
+
+    terms: list[str]
+    ceiling: float
+
+
+def joined(terms: Sequence[Term]) -> str:
+    """Return terms as the full-text index holds them."""
+    return " ".join(term.form for term in terms)
+
+
+def weigh(connection: sqlite3.Connection, analyser: Analyser, query: str, total: int) -> Weights:
+    """Analyse a query and look up how rare its terms are among ``total`` chunks."""
+    forms = list(dict.fromkeys(term.form for term in next(iter(analyser.terms([query])))))
+    found: list[tuple[str, int]] = []
+    for form in forms:
+        row = connection.execute("SELECT doc FROM word_rows WHERE term = ?", (form,)).fetchone()
+        if row:
+            found.append((form, int(row[0])))
+    if total > LARGE:
+        rare = [(form, count) for form, count in found if count <= COMMON * total]
+        found = rare or found
+    ceiling = _CEILING * sum(max(1e-6, math.log((total - n + 0.5) / (n + 0.5))) for _, n in found)
+    return Weights([form for form, _ in found], ceiling)
+
+
+def search(
+    connection: sqlite3.Connection,
+    terms: Sequence[str],
+    *,
+    limit: int,
+    condition: str = "1",
+    parameters: Sequence[object] = (),
+) -> Candidates:
+    """Return the chunks with the highest BM25 for any of ``terms``.
+
+    :param condition: SQL over ``document d`` that documents must pass, with its ``parameters``.
+    """
+    if not terms:
+        return Candidates(np.empty(0, np.int64), np.empty(0, np.float32))
+    match = " OR ".join(f'"{term}"' for term in terms)  # terms are letters and digits only
+    if condition == "1":
+        sql = "SELECT rowid, -rank FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
+    else:
+        sql = (
+            "SELECT rowid, -rank FROM words WHERE words MATCH ? AND +rowid IN "
+            f"(SELECT c.chunk FROM chunk c JOIN document d USING (doc) WHERE {condition}) ORDER BY rank LIMIT ?"
+        )
+    rows = connection.execute(sql, (match, *parameters, limit)).fetchall()
+    ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    return Candidates(ids, np.fromiter((row[1] for row in rows), np.float32, len(rows)))

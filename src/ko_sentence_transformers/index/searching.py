@@ -1,0 +1,157 @@
+"""One search: candidates by meaning and by words, filtered, fused, one hit for each document."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..morphemes import Analyser
+from . import lexical
+from .filters import Filter
+from .fusion import POOL, fuse
+from .hits import IndexHit, Why, make_hit
+from .lexical import Candidates
+from .store import Store
+from .vectors import Vectors, best
+
+Mode = Literal["hybrid", "dense", "lexical"]
+MODES = ("hybrid", "dense", "lexical")
+# A filter that leaves at most this many chunks is searched exactly; above, candidates are tested one by one.
+SELECTED = 10_000
+_WORD_POOL = 1000
+_DEEPER = 4
+_NOWHERE: tuple[float | None, int | None] = (None, None)
+_Places = dict[int, tuple[float | None, int | None]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is looked for: a text, its unit embedding ``(dim,)`` (not for lexical), and a condition."""
+
+    query: str
+    embedding: NDArray[np.float32] | None
+    k: int
+    mode: Mode
+    where: Filter | None = None
+
+
+class Search:
+    """A request against one state of the index, inside a reading transaction."""
+
+    def __init__(self, store: Store, vectors: Vectors, analyser: Analyser | None, request: Request) -> None:
+        self._store = store
+        self._vectors = vectors
+        self._request = request
+        self._total = int(store.meta("chunks"))
+        self._selected = self._select() if request.where else None
+        self._terms: list[str] = []
+        if analyser is not None and request.mode != "dense":
+            self._terms = lexical.weigh(store.connection, analyser, request.query, self._total).terms
+
+    def hits(self) -> list[IndexHit]:
+        """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
+        reach = self._total if self._selected is None else len(self._selected)
+        depth = max(POOL, 2 * self._request.k)
+        while True:
+            hits = self._hits(depth)
+            if len(hits) >= self._request.k or depth >= reach:
+                return hits
+            depth *= _DEEPER
+
+    def _hits(self, depth: int) -> list[IndexHit]:
+        mode = self._request.mode
+        cosines = self._dense(depth) if mode != "lexical" else None
+        bm25 = self._lexical(max(depth, _WORD_POOL)) if mode != "dense" else None
+        if cosines is None or bm25 is None:
+            order = bm25 if cosines is None else cosines
+            assert order is not None  # one of the two is there in every mode
+        else:
+            others = np.setdiff1d(bm25.ids[:depth], cosines.ids)
+            more = self._vectors.scores(self._embedding(), others)
+            joined = Candidates(np.concatenate([cosines.ids, more.ids]), np.concatenate([cosines.scores, more.scores]))
+            total = self._total if self._selected is None else len(self._selected)
+            order = fuse(joined, bm25, total)
+            cosines = joined
+        return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0))
+
+    def _documents(
+        self, order: Candidates, cosines: _Places,
+        bm25: _Places,
+    ) -> list[IndexHit]:  # fmt: skip
+        """Return the best chunk of each document, until there are k."""
+        found: dict[str, IndexHit] = {}
+        wanted = set(self._terms)
+        step = 2 * self._request.k
+        for start in range(0, len(order.ids), step):
+            ids = order.ids[start : start + step].tolist()
+            rows = self._store.rows(ids)
+            for chunk, score in zip(ids, order.scores[start : start + step].tolist(), strict=True):
+                row = rows.get(chunk)
+                if row is None or row.id in found:
+                    continue
+                words = tuple(sorted(wanted.intersection(row.terms.split())))
+                cosine, bm25_score = cosines.get(chunk, _NOWHERE), bm25.get(chunk, _NOWHERE)
+                why = Why(cosine[0], cosine[1], bm25_score[0], bm25_score[1], words)
+                found[row.id] = make_hit(row, score, why)
+                if len(found) == self._request.k:
+                    return list(found.values())
+        return list(found.values())
+
+    def _select(self) -> NDArray[np.int64] | None:
+        """Return the chunks that pass a narrow filter; ``None`` for a wide one."""
+        where = self._request.where
+        assert where is not None
+        known = set(self._store.field_names())
+        if unknown := sorted(where.names - known):
+            raise InputError(
+                f"--where names {unknown[0]!r}, which no record has; there are: {', '.join(['id', *sorted(known)])}"
+            )
+        rows = self._store.connection.execute(
+            f"SELECT c.chunk FROM document d JOIN chunk c USING (doc) WHERE {where.select} LIMIT ?",
+            (*where.parameters, SELECTED + 1),
+        ).fetchall()
+        if len(rows) > SELECTED:
+            return None
+        return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+
+    def _dense(self, depth: int) -> Candidates:
+        query = self._embedding()
+        if self._selected is not None:
+            return best(*self._vectors.scores(query, self._selected), depth)
+        found = self._vectors.nearest(query, depth)
+        where = self._request.where
+        if where is None:
+            return found
+        rows = self._store.connection.execute(
+            "SELECT c.chunk FROM chunk c JOIN document d USING (doc) "
+            f"WHERE c.chunk IN (SELECT value FROM json_each(?)) AND {where.check}",
+            (json.dumps(found.ids.tolist()), *where.parameters),
+        ).fetchall()
+        passed = np.isin(found.ids, [row[0] for row in rows])
+        return Candidates(found.ids[passed], found.scores[passed])
+
+    def _lexical(self, limit: int) -> Candidates:
+        where = self._request.where
+        if where is None:
+            return lexical.search(self._store.connection, self._terms, limit=limit)
+        condition = where.check if self._selected is None else where.select
+        return lexical.search(
+            self._store.connection, self._terms, limit=limit, condition=condition, parameters=where.parameters
+        )
+
+    def _embedding(self) -> NDArray[np.float32]:
+        assert self._request.embedding is not None  # checked when the request was made
+        return self._request.embedding
+
+
+def _places(found: Candidates | None, ranked: int) -> _Places:
+    """Return ``{chunk: (score, rank from 1)}``; no rank beyond the ``ranked`` first, which were not searched for."""
+    if found is None:
+        return {}
+    pairs = enumerate(zip(found.ids.tolist(), found.scores.tolist(), strict=True), start=1)
+    return {chunk: (score, rank if rank <= ranked else None) for rank, (chunk, score) in pairs}
