@@ -88,9 +88,7 @@ def test_a_bad_row_is_an_error_or_a_line_of_the_report(tmp_path, cells, reason):
 
 
 def test_duplicates_are_reported_and_kept(tmp_path):
-    path = write(
-        tmp_path / "twice.tsv", "sentence1\tsentence2\tscore\n가\t나\t1\n다\t라\t2\n가\t나\t1\n가\t나\t2\n"
-    )
+    path = write(tmp_path / "twice.tsv", "sentence1\tsentence2\tscore\n가\t나\t1\n다\t라\t2\n가\t나\t1\n가\t나\t2\n")
     rows = read_scored_pairs(path)
     assert len(rows) == 4
     assert rows.reports[0].duplicates == ((4, 2),)

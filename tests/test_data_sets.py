@@ -68,9 +68,7 @@ def test_what_is_missing_is_named(kornlu):
         klue_sts(kornlu, "test")
     with pytest.raises(InputError, match="no such file or folder"):
         korsts(kornlu / "elsewhere")
-    with pytest.raises(
-        InputError, match="no data set 'kornlu'; there are korsts, kornli, klue-sts, klue-nli"
-    ):
+    with pytest.raises(InputError, match="no data set 'kornlu'; there are korsts, kornli, klue-sts, klue-nli"):
         get_dataset("kornlu")
 
 
