@@ -32,6 +32,12 @@ class Record:
     text: str
     metadata: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def passage(self) -> str:
+        """The text to embed for search: after its title, where the row has one (as BEIR's readers do)."""
+        title = self.metadata.get("title")
+        return f"{title} {self.text}" if isinstance(title, str) and title.strip() else self.text
+
 
 def read_records(
     source: str | Path,
@@ -81,7 +87,9 @@ def decoded_lines(stream: BinaryIO, name: str, encoding: str) -> Iterator[tuple[
         try:
             line = raw.decode(encoding)
         except UnicodeDecodeError as error:
-            raise RecordError(f"{name}:{number}: not valid {encoding} at byte {error.start}{_hint(raw)}") from None
+            raise RecordError(
+                f"{name}:{number}: not valid {encoding} at byte {error.start}{_hint(raw)}"
+            ) from None
         except LookupError:
             raise InputError(f"unknown encoding {encoding!r}; try utf-8, cp949 or utf-16") from None
         if number == 1:
@@ -209,7 +217,9 @@ def _rows(
         if position == 0 and text_field is None:
             text_field = next((f for f in TEXT_FIELDS if f in row), None)
             if text_field is None:
-                raise RecordError(f"{path}:{number}: no text field; name one with --text-field: {_names(row)}")
+                raise RecordError(
+                    f"{path}:{number}: no text field; name one with --text-field: {_names(row)}"
+                )
         if position == 0 and id_field is None:
             id_field = next((f for f in ID_FIELDS if f in row), None)
         assert text_field is not None

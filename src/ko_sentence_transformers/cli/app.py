@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import compare, data, evaluate, models, recipes, train
+from . import compare, data, doctor, encode, evaluate, index, models, recipes, search, similarity, train
 
 app = typer.Typer(
     name="ko-st",
@@ -16,9 +16,14 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(name="encode")(encode.encode)
+app.command(name="similarity")(similarity.similarity)
+app.command(name="search")(search.search)
 app.add_typer(models.app, name="models")
+app.command(name="doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(index.app, name="index")
 app.command(name="train")(train.train)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)

@@ -29,7 +29,9 @@ def models(context: typer.Context, as_json: Json = False) -> None:
     table = Table("name", "dim", "tokens", "MB", "license", "on disk", box=None)
     for row in rows:
         size = f"{row.size_mb:.0f}" if row.size_mb else "-"
-        table.add_row(row.name, str(row.dim), str(row.max_seq_length), size, row.license, "yes" if row.on_disk else "no")
+        table.add_row(
+            row.name, str(row.dim), str(row.max_seq_length), size, row.license, "yes" if row.on_disk else "no"
+        )
     Console().print(table)
 
 
