@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .database import exists
 from .hits import IndexHit, Why
-from .search_index import IndexInfo, SearchIndex
+from .info import IndexInfo
+from .search_index import SearchIndex
+from .tuning import Trial, Tuning
 from .writing import Changes
 
-__all__ = ["Changes", "IndexHit", "IndexInfo", "SearchIndex", "Why", "exists"]
+__all__ = ["Changes", "IndexHit", "IndexInfo", "SearchIndex", "Trial", "Tuning", "Why", "exists"]

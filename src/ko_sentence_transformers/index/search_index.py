@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from ..morphemes import Analyser, load_analyser
 from ..records import Record
 from . import ann, binding, chunks, filters
 from .hits import IndexHit
+from .info import IndexInfo, read_info
 from .searching import MODES, Mode, Request, Search
 from .store import Store
+from .tuning import Tuning, tune
 from .vectors import Vectors
 from .writing import Changes, Writer
 
@@ -25,31 +27,6 @@ Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 MAX_K = 10_000
 # A reranker sees this many hits, or k if that is more.
 RERANKED = 50
-
-
-@dataclass(frozen=True)
-class IndexInfo:
-    """Facts about an index.
-
-    :ivar rows: documents; ``chunks`` is the same number where texts are kept whole.
-    :ivar complete: whether the build that made it has reached its end.
-    :ivar search: ``exact``, or ``approximate`` with a vector file.
-    """
-
-    rows: int
-    chunks: int
-    model: str | None
-    dim: int
-    analyser: str
-    chunk_characters: int | None
-    fields: tuple[str, ...]
-    search: str
-    complete: bool
-    bytes: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON types."""
-        return asdict(self)
 
 
 class SearchIndex:
@@ -123,6 +100,11 @@ class SearchIndex:
         name = self._store.meta("model")
         return None if name is None else str(name)
 
+    @property
+    def complete(self) -> bool:
+        """Whether the build that made the index has reached its end."""
+        return bool(self._store.meta("complete"))
+
     def attach(self, encoder: Encoder) -> None:
         """Use ``encoder`` for texts and queries.
 
@@ -130,6 +112,22 @@ class SearchIndex:
         """
         binding.check(self._store, encoder)
         self._encoder = encoder
+
+    def build(
+        self,
+        records: Iterable[Record],
+        *,
+        embeddings: Embeddings | None = None,
+        progress: Callable[[Changes], None] | None = None,
+    ) -> Changes:
+        """Add records as one build: until it has reached its end, the index says that it is not complete.
+
+        After a kill the same call goes on: what is there already is passed over.
+        """
+        self._set(complete=False)
+        changes = self.add(records, embeddings=embeddings, progress=progress)
+        self._set(complete=True)
+        return changes
 
     def add(
         self,
@@ -205,13 +203,7 @@ class SearchIndex:
     def info(self) -> IndexInfo:
         """Return facts about the index."""
         with self._store.reading():
-            meta = self._store.meta
-            size = sum(path.stat().st_size for path in self._store.folder.iterdir() if path.is_file())
-            return IndexInfo(
-                self._store.count("document"), self._store.count("chunk"), meta("model"), self._dim,
-                meta("analyser"), self._size, tuple(self._store.field_names()),
-                "approximate" if meta("ann") else "exact", bool(meta("complete")), size,
-            )  # fmt: skip
+            return read_info(self._store)
 
     def compact(self) -> None:
         """Give back the space of deleted rows and rebuild what is derived: words and the vector file.
@@ -221,6 +213,14 @@ class SearchIndex:
         binding.reanalyse(self._store)
         ann.maintain(self._store.folder, rebuild=True)
         self._store.vacuum()
+
+    def tune(self, *, recall: float = 0.98, queries: Sequence[str] | None = None) -> Tuning:
+        """Measure recall against exact search on this index and set how far its searches look.
+
+        :param queries: typical queries, for the encoder; by default rows of the index stand in for them.
+        """
+        embeddings = None if queries is None else np.stack([self._query(query, None) for query in queries])
+        return tune(self._store, self._vectors, recall, embeddings)
 
     def close(self) -> None:
         """Close the files."""
@@ -261,6 +261,10 @@ class SearchIndex:
         ann.maintain(self._store.folder)
         binding.warn(report)
         return changes
+
+    def _set(self, *, complete: bool) -> None:
+        with self._store.writing():
+            self._store.set_meta(complete=complete)
 
     def _embed(self, texts: Sequence[str], report: TextReport) -> Embeddings:
         if self._encoder is None or not texts:

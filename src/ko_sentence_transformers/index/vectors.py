@@ -55,24 +55,20 @@ class Vectors:
         self._load_tail()
         self._state = state
 
-    def nearest(self, query: NDArray[np.float32], count: int) -> Candidates:
-        """Return up to ``count`` chunks with their exact cosines, best first; deleted ones may be among them.
+    def nearest(self, query: NDArray[np.float32], count: int, *, probes: int | None = None) -> Candidates:
+        """Return up to ``count`` chunks with their exact cosines, best first.
 
         :param query: ``(dim,)``, unit length.
+        :param probes: cells to look into instead of the number that ``tune`` chose.
         """
         tail = self._tail()
         found = best(self._ids[: self._used], tail @ query, count)
         if self._index is None or self._ann is None:
             return found
-        near = self._approximate(query, max(_AT_LEAST, _RESCORED * count), self._ann.probes)
+        near = self._approximate(query, max(_AT_LEAST, _RESCORED * count), probes or self._ann.probes)
         exact = self.scores(query, near)
         ids = np.concatenate([found.ids, exact.ids])
         return best(ids, np.concatenate([found.scores, exact.scores]), count)
-
-    def approximate(self, query: NDArray[np.float32], count: int, probes: int) -> NDArray[np.int64]:
-        """Return the chunks that a search with this many probes would find, best first; for tuning."""
-        exact = self.scores(query, self._approximate(query, max(_AT_LEAST, _RESCORED * count), probes))
-        return best(exact.ids, exact.scores, count).ids
 
     def scores(self, query: NDArray[np.float32], chunks: Sequence[int] | NDArray[np.int64]) -> Candidates:
         """Return those of ``chunks`` that exist with their exact cosines, in order of their ids."""
