@@ -103,11 +103,12 @@ def evaluate(
     :param progress: called with the number of texts embedded since the last call.
     :raises InputError: for an unknown task, data that cannot be read, or a dimension the model does not have.
     """
+    chosen = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
     for dim in dims:
         if not 1 <= dim <= model.dim:
             raise InputError(f"dimension {dim} is asked for; {model.name} has 1 to {model.dim}")
     scores = {}
-    for task in map(get_task, [tasks] if isinstance(tasks, str) else tasks):
+    for task in chosen:
         rows = task.read(_place(data, task), split or task.split)
         embeddings = [embed_raw(model, texts, prompt_name, progress) for texts in task.texts(rows)]
         outcome = task.score(rows, embeddings)
@@ -141,7 +142,7 @@ def compare(
     interval. Options and errors are those of :func:`evaluate`.
     """
     comparisons = {}
-    for task in map(get_task, [tasks] if isinstance(tasks, str) else tasks):
+    for task in [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]:
         rows = task.read(_place(data, task), split or task.split)
         one, two = (
             task.score(rows, [embed_raw(model, texts, prompt_name, progress) for texts in task.texts(rows)])

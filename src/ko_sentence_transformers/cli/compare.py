@@ -10,7 +10,7 @@ def compare(
     a: Model,
     b: Model,
     task: TaskNames,
-    data: Data,
+    data: Data = None,
     split: Split = None,
     prompt: Prompt = None,
     download: Download = False,
@@ -20,7 +20,7 @@ def compare(
     from ..evaluation import compare as run
     from ..model import load_model
 
-    places = data_places(data)
+    places = data_places(data, task)
     one, two = load_model(a, download=download), load_model(b, download=download)
     with progress("texts") as advance:
         comparisons = run(one, two, task, places, split=split, prompt_name=prompt, progress=advance)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .output import Json, emit, progress
 
 if TYPE_CHECKING:
+    from ..encoding import Encoder
     from ..evaluation import Score
 
 Model = Annotated[str, typer.Argument(help="A shipped model, a sentence-transformers folder, or a hub id.")]
 TaskNames = Annotated[
     list[str],
-    typer.Option("--task", help="korsts, klue-sts, pairs, retrieval, topics, bitext or groups; repeat for more."),
+    typer.Option(
+        "--task",
+        help="korsts, klue-sts, pairs, retrieval, topics, bitext, groups; mteb or mteb:NAME; repeat for more.",
+    ),
 ]
 Data = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option("--data", metavar="[TASK=]PATH", help="A file, or a folder that holds the task's file."),
 ]
 Split = Annotated[str | None, typer.Option("--split", help="train, dev or test, where a task has several.")]
@@ -32,7 +36,7 @@ Download = Annotated[bool, typer.Option("--download", help="Allow the download o
 def evaluate(
     model: Model,
     task: TaskNames,
-    data: Data,
+    data: Data = None,
     split: Split = None,
     prompt: Prompt = None,
     dims: Annotated[
@@ -46,34 +50,56 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a model on Korean tasks; figures are times 100."""
+    from ..errors import InputError
     from ..evaluation import evaluate as run
     from ..model import load_model
 
-    places, wanted = data_places(data), _dims(dims)
+    mteb = [name for name in task if name.partition(":")[0] == "mteb"]
+    own = [name for name in task if name not in mteb]
+    places, wanted = data_places(data, own), _dims(dims)
+    if plot is not None and len(task) > 1:
+        raise InputError("--plot draws one task; give one --task")
     encoder = load_model(model, download=download)
     with progress("texts") as advance:
-        scores = run(encoder, task, places, split=split, prompt_name=prompt, dims=wanted, progress=advance)
+        scores = run(encoder, own, places, split=split, prompt_name=prompt, dims=wanted, progress=advance)
     if plot is not None:
         _plot(list(scores.values()), plot, encoder.name, font)
+    document = {name: score.as_dict() for name, score in scores.items()}
+    document |= _run_mteb(encoder, mteb)
     if as_json:
-        emit({name: score.as_dict() for name, score in scores.items()})
+        emit(document)
         return
     for score in scores.values():
         _print(score)
+    for name in document:
+        if name not in scores:
+            print(f"{name}: {figure_title(document[name]['metric'])} {document[name]['score']:.2f}")
 
 
-def data_places(data: list[str]) -> str | dict[str, str]:
+def _run_mteb(encoder: Encoder, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Run the tasks named ``mteb:NAME``; ``mteb`` alone is all the Korean ones."""
+    if not names:
+        return {}
+    from ..mteb_tasks import evaluate_mteb
+
+    chosen = [] if "mteb" in names else [name.partition(":")[2] for name in names]
+    return {f"mteb:{name}": score.as_dict() for name, score in evaluate_mteb(encoder, chosen).items()}
+
+
+def data_places(data: list[str] | None, tasks: list[str]) -> str | dict[str, str]:
     """Return the one place for all tasks, or the place of each."""
     from ..errors import InputError
     from ..tasks import list_tasks
 
+    if tasks and not data:
+        raise InputError(f"task {tasks[0]} needs --data, a file or a folder")
     names = {task.name for task in list_tasks()}
     named = {}
-    for entry in data:
+    for entry in data or []:
         name, equals, place = entry.partition("=")
         if equals and name in names:
             named[name] = place
-        elif len(data) == 1:
+        elif data and len(data) == 1:
             return entry
         else:
             raise InputError(f"--data {entry}: with several, each is TASK=PATH, such as korsts={entry}")
@@ -93,8 +119,8 @@ def _plot(scores: list[Score], path: Path, name: str, font: Path | None) -> None
     from ..errors import InputError
     from ..scatter import plot_scatter
 
-    if len(scores) > 1:
-        raise InputError("--plot draws one task; give one --task")
+    if not scores:
+        raise InputError("--plot draws korsts, klue-sts or pairs, not a task of mteb")
     plot_scatter(scores[0], path, title=f"{Path(name).name}, {scores[0].task}", font=font)
 
 
