@@ -81,6 +81,12 @@ def test_too_few_different_texts_is_an_error_not_a_hang() -> None:
         LengthGroupedBatchSampler(pairs(sentences(3), sentences(3, 1), 4), seed=0, world_size=2)
 
 
+def test_a_small_set_with_few_different_texts_gives_smaller_batches() -> None:
+    anchors = [f"질문 {n % 3}" for n in range(12)]
+    batches = list(LengthGroupedBatchSampler(pairs(anchors, sentences(12), 4), seed=0))
+    assert len(batches) == 3 and all(len({anchors[row] for row in batch}) == len(batch) == 3 for batch in batches)
+
+
 def test_sets_are_mixed_by_size_or_in_turns() -> None:
     texts = sentences(180)
     sets = [pairs(texts[:60], texts[60:120], 4, name="a"), pairs(texts[120:150], texts[150:180], 4, name="b")]

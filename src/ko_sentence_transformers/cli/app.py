@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from . import compare, data, doctor, encode, evaluate, index, models, recipes, search, similarity, train
+from . import (
+    adapt,
+    compare,
+    data,
+    doctor,
+    encode,
+    evaluate,
+    index,
+    mine_negatives,
+    models,
+    recipes,
+    search,
+    similarity,
+    train,
+)
 
 app = typer.Typer(
     name="ko-st",
@@ -25,6 +39,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(index.app, name="index")
 app.command(name="train")(train.train)
+app.command(name="mine-negatives")(mine_negatives.mine_negatives)
+app.command(name="adapt")(adapt.adapt)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
 

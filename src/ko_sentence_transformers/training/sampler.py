@@ -22,7 +22,7 @@ class LengthGroupedBatchSampler:
 
     Contrastive sets give ``n // batch_size`` full batches without a text twice (a text that is also another
     row's negative or positive would teach that it is unlike itself); rows that cannot be placed so are
-    replaced by others. Scored sets give every row once. With several processes all batches are full and
+    replaced by others, and only a set that cannot fill one batch gives smaller ones. Scored sets give every row once. With several processes all batches are full and
     their number is a multiple of ``world_size``; neighbours, one for each process, are of similar length.
     """
 
@@ -117,12 +117,18 @@ class LengthGroupedBatchSampler:
             draw.shuffle(again)
             more = self._packed(again)
             if not more:
-                batch, _ = self._distinct(again)
-                raise InputError(
-                    f"set {self.rows.name!r} has too few different texts: {len(batch)} rows without a common "
-                    f"text, batches of {self.batch_size}; lower train.batch_size"
-                )
+                more = [self._largest(again)]
             batches += more[: self._count - len(batches)]
+
+    def _largest(self, order: list[int]) -> list[int]:
+        """Return what there is of a batch when none can be full: a small set with few different texts."""
+        batch, _ = self._distinct(order)
+        if len(batch) < 2 or self.world_size > 1:
+            raise InputError(
+                f"set {self.rows.name!r} has too few different texts: {len(batch)} rows without a common "
+                f"text, batches of {self.batch_size}; lower train.batch_size"
+            )
+        return batch
 
 
 class MixedBatchSampler:
