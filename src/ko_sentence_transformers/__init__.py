@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .encoding import Encoder, encode, similarity
     from .errors import KoSTError
+    from .evaluation import evaluate
     from .model import load_model
     from .registry import list_models
     from .retrieval import search
@@ -19,12 +20,23 @@ _OWNERS = {
     "Encoder": "encoding",
     "KoSTError": "errors",
     "encode": "encoding",
+    "evaluate": "evaluation",
     "list_models": "registry",
     "load_model": "model",
     "search": "retrieval",
     "similarity": "encoding",
 }
-__all__ = ["Encoder", "KoSTError", "__version__", "encode", "list_models", "load_model", "search", "similarity"]
+__all__ = [
+    "Encoder",
+    "KoSTError",
+    "__version__",
+    "encode",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "search",
+    "similarity",
+]
 
 
 def __getattr__(name: str) -> object:
