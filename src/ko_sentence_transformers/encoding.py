@@ -126,7 +126,7 @@ def encode(
     if isinstance(texts, str):
         raise InputError("texts is one string; pass a list of strings")
     report = TextReport(model.max_seq_length, on_truncation)
-    out = np.zeros((len(texts), truncate_dim or model.dim), dtype=np.float32)
+    out = np.zeros((len(texts), _dim(model, truncate_dim)), dtype=np.float32)
     done = 0
     for part in encode_stream(
         model, texts, report, prompt_name=prompt_name, truncate_dim=truncate_dim, batch_tokens=batch_tokens

@@ -156,7 +156,9 @@ class TransformerEncoder(_Base):
     ) -> None:
         super().__init__(name, folder, _tokenizer(modules[0][1]))
         config = read_json(modules[0][1] / "config.json")
-        self.max_seq_length = _max_seq_length(modules[0][1], config, max_seq_length)
+        positions = _positions(config)
+        self.max_seq_length = _max_seq_length(modules[0][1], positions, max_seq_length)
+        self._row = min(_ROW, positions)
         self._pad_id = int(config.get("pad_token_id") or 0)
         self._pool = load_pooling(None)
         self._heads: list[Head] = []
@@ -189,7 +191,7 @@ class TransformerEncoder(_Base):
         out = np.empty((len(parts), self.dim), dtype=np.float32)
         if not len(parts):
             return out
-        rows = fill_rows(lengths, min(_ROW, int(lengths.sum())) if self._engine.packs else 0)
+        rows = fill_rows(lengths, min(self._row, int(lengths.sum())) if self._engine.packs else 0)
         with ThreadPoolExecutor(self._engine.parallelism, "ko-st-embed") as workers:
             for texts, vectors in workers.map(
                 lambda batch: self._run(parts, lengths, batch), self._batches(rows, lengths, batch_tokens)
@@ -220,7 +222,7 @@ class TransformerEncoder(_Base):
 
     def _width(self, tokens: int) -> int:
         """Return the row length that holds ``tokens``: one of a few, and within the model's positions."""
-        return min(_at_least(_LENGTHS, tokens), max(self.max_seq_length, _ROW, tokens))
+        return min(_at_least(_LENGTHS, tokens), max(self.max_seq_length, self._row, tokens))
 
     def _head(self, vectors: NDArray[np.float32]) -> Embeddings:
         for head in self._heads:
@@ -315,19 +317,21 @@ def _prompts(folder: Path) -> Mapping[str, str]:
     return {**named, "query": named.get("query") or "", "document": document}
 
 
-def _max_seq_length(folder: Path, config: Mapping[str, Any], asked: int | None) -> int:
-    """Return what the user asked for, else the folder's own limit (its old or its new form)."""
+def _positions(config: Mapping[str, Any]) -> int:
+    """Return how many tokens the network has positions for."""
     positions = int(config.get("max_position_embeddings", 512))
     if config.get("model_type") in ("roberta", "xlm-roberta", "camembert"):
         positions -= int(config.get("pad_token_id", 1)) + 1  # RoBERTa's first positions are never used
+    return positions
+
+
+def _max_seq_length(folder: Path, positions: int, asked: int | None) -> int:
+    """Return what the user asked for, else the folder's own limit (its old or its new form)."""
     if asked is not None:
         if not 3 <= asked <= positions:
             raise InputError(f"max_seq_length is {asked}; the model has 3 to {positions}")
         return asked
-    for name, key in (
-        ("sentence_bert_config.json", "max_seq_length"),
-        ("tokenizer_config.json", "model_max_length"),
-    ):
+    for name, key in (("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")):
         if (folder / name).is_file():
             value = read_json(folder / name).get(key)
             if isinstance(value, int) and 0 < value <= positions:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, MissingExtraError
+from ..errors import InputError, MissingExtraError, ModelFolderError
 
 NAMES = ("openvino", "onnxruntime", "torch")
 
