@@ -6,12 +6,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .adaptation import adapt
     from .encoding import Encoder, encode, similarity
     from .errors import KoSTError
     from .evaluation import evaluate
     from .model import load_model
+    from .negatives import mine_negatives
+    from .recipe import Recipe, load_recipe
     from .registry import list_models
     from .retrieval import search
+    from .training import train
 
 __version__ = "0.1.0"
 
@@ -19,23 +23,33 @@ __version__ = "0.1.0"
 _OWNERS = {
     "Encoder": "encoding",
     "KoSTError": "errors",
+    "Recipe": "recipe",
+    "adapt": "adaptation",
     "encode": "encoding",
     "evaluate": "evaluation",
     "list_models": "registry",
     "load_model": "model",
+    "load_recipe": "recipe",
+    "mine_negatives": "negatives",
     "search": "retrieval",
     "similarity": "encoding",
+    "train": "training",
 }
 __all__ = [
     "Encoder",
     "KoSTError",
+    "Recipe",
     "__version__",
+    "adapt",
     "encode",
     "evaluate",
     "list_models",
     "load_model",
+    "load_recipe",
+    "mine_negatives",
     "search",
     "similarity",
+    "train",
 ]
 
 

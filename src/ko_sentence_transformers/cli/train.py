@@ -40,9 +40,12 @@ def train(
         _print_estimate(found, as_json)
         return
     from ..training import train as run
+    from ..training.stage import processes
 
     with shown() as on_progress:
         result = run(recipe, data, output, resume=resume, download=download, on_progress=on_progress)
+    if processes()[0] != 0:
+        return  # torchrun: one process speaks
     figures = result.figures
     if as_json:
         emit({"output": str(output), "before": figures.before, "after": figures.after, **figures.as_dict()})
