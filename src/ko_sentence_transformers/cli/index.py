@@ -8,29 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import options as opt
 from .output import Json, emit, progress
 
 if TYPE_CHECKING:
-    from ..encoding import Encoder
     from ..index import Changes, SearchIndex
 
 app = typer.Typer(help="Build a search index and keep it up to date.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The index folder.")]
 Input = Annotated[str, typer.Argument(help="A .jsonl, .tsv, .csv, .parquet or .txt file, a folder of texts, or -.")]
-TextField = Annotated[str | None, typer.Option("--text-field", help="Field of the text.")]
-IdField = Annotated[str | None, typer.Option("--id-field", help="Field of the id.")]
-Encoding = Annotated[str, typer.Option("--input-encoding", help="Encoding of the input.")]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Model name or folder.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help=f"{opt.DEFAULT}, or the index's own, by default.")]
 
 
 @app.command()
 def build(
     source: Input,
     folder: Annotated[Path, typer.Option("--index", help="A new folder.")],
-    text_field: TextField = None,
-    id_field: IdField = None,
-    encoding: Encoding = "utf-8",
+    text_field: opt.TextField = None,
+    id_field: opt.IdField = None,
+    encoding: opt.InputEncoding = "utf-8",
     model: Model = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Keep this many leading dimensions.")] = None,
     chunk: Annotated[bool, typer.Option("--chunk", help="Split long texts at sentence ends.")] = False,
@@ -41,9 +38,7 @@ def build(
     """Build an index of a file or folder; a build that was killed goes on where it stopped."""
     from ..errors import OutputError
     from ..index import SearchIndex, exists
-    from ..model import load_model
     from ..records import read_records
-    from ..registry import DEFAULT_MODEL
 
     records = read_records(source, text_field=text_field, id_field=id_field, encoding=encoding)
     if exists(folder):
@@ -52,7 +47,7 @@ def build(
             raise OutputError(f"{folder} is a complete index; use: ko-st index update {folder} {source}")
     else:
         nouns = [record.text for record in read_records(words)] if words else []
-        encoder = load_model(model or DEFAULT_MODEL)
+        encoder = opt.load(model or opt.DEFAULT)
         index = SearchIndex.create(folder, encoder=encoder, dim=dim, chunk=chunk, analyser=analyser, words=nouns)
     with index, progress("building") as advance:
         changes = index.build(records, progress=_teller(advance))
@@ -63,9 +58,9 @@ def build(
 def add(
     folder: Folder,
     source: Input,
-    text_field: TextField = None,
-    id_field: IdField = None,
-    encoding: Encoding = "utf-8",
+    text_field: opt.TextField = None,
+    id_field: opt.IdField = None,
+    encoding: opt.InputEncoding = "utf-8",
     model: Model = None,
     as_json: Json = False,
 ) -> None:
@@ -81,9 +76,9 @@ def add(
 def update(
     folder: Folder,
     source: Input,
-    text_field: TextField = None,
-    id_field: IdField = None,
-    encoding: Encoding = "utf-8",
+    text_field: opt.TextField = None,
+    id_field: opt.IdField = None,
+    encoding: opt.InputEncoding = "utf-8",
     model: Model = None,
     as_json: Json = False,
 ) -> None:
@@ -172,24 +167,22 @@ def tune(
         print(f"chosen: {tuning.chosen.probes} probes")
 
 
-def _open(folder: Path, model: str | None) -> SearchIndex:
-    """Open an index with the model it was built with, or the one that was named."""
-    from ..index import SearchIndex
-
-    index = SearchIndex.open(folder)
-    index.attach(encoder_of(index, model))
-    return index
-
-
-def encoder_of(index: SearchIndex, model: str | None) -> Encoder:
-    """Load the model of an index, or the one that was named."""
+def model_of(index: SearchIndex, model: str | None) -> str:
+    """Return the name of the model to use with an index: its own, unless another is named."""
     from ..errors import IndexFolderError
-    from ..model import load_model
 
     name = model or index.model
     if name is None:
         raise IndexFolderError("the index was filled with embeddings made elsewhere; use it from Python")
-    return load_model(name)
+    return name
+
+
+def _open(folder: Path, model: str | None) -> SearchIndex:
+    from ..index import SearchIndex
+
+    index = SearchIndex.open(folder)
+    index.attach(opt.load(model_of(index, model)))
+    return index
 
 
 def _report(index: SearchIndex, changes: Changes, as_json: bool) -> None:

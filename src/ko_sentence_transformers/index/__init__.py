@@ -6,7 +6,8 @@ from .database import exists
 from .hits import IndexHit, Why
 from .info import IndexInfo
 from .search_index import SearchIndex
+from .searching import Mode
 from .tuning import Trial, Tuning
 from .writing import Changes
 
-__all__ = ["Changes", "IndexHit", "IndexInfo", "SearchIndex", "Trial", "Tuning", "Why", "exists"]
+__all__ = ["Changes", "IndexHit", "IndexInfo", "Mode", "SearchIndex", "Trial", "Tuning", "Why", "exists"]

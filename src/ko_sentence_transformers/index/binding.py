@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..encoding import Embeddings, Encoder, TextReport, encode
 from ..errors import IndexFolderError, InputError
 from ..morphemes import Analyser, load_analyser
+from ..records import Record
 from .lexical import joined
 from .store import Store
 
@@ -75,13 +77,14 @@ def reanalyse(store: Store) -> None:
         return
     with store.writing() as connection:
         rows = connection.execute(
-            "SELECT c.chunk, substr(d.text, c.start + 1, c.stop - c.start) FROM chunk c JOIN document d USING (doc)"
+            "SELECT c.chunk, substr(d.text, c.start + 1, c.stop - c.start), d.metadata "
+            "FROM chunk c JOIN document d USING (doc)"
         )
         while block := rows.fetchmany(_BATCH):
-            terms = found.terms(text for _, text in block)
+            terms = found.terms(Record("", text, json.loads(metadata)).passage for _, text, metadata in block)
             connection.executemany(
                 "UPDATE words SET terms = ? WHERE rowid = ?",
-                [(joined(new), chunk) for (chunk, _), new in zip(block, terms, strict=True)],
+                [(joined(new), chunk) for (chunk, _, _), new in zip(block, terms, strict=True)],
             )
         store.set_meta(analyser=found.version, generation=store.meta("generation") + 1)
 

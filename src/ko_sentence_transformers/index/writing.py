@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -74,16 +74,16 @@ class Writer:
         if mark in self.seen:
             raise InputError(f"id {record.id!r} occurs twice in the input; records before it are in the index")
         self.seen.add(mark)
-        text = unicodedata.normalize("NFC", record.text)
         metadata = as_json(record.metadata)
+        record = replace(record, text=unicodedata.normalize("NFC", record.text))
         try:
-            digest = hashlib.sha256(text.encode()).digest()[:16]
+            digest = hashlib.sha256(record.passage.encode()).digest()[:16]
             (record.id + metadata).encode()
         except UnicodeEncodeError as error:
             raise InputError(
                 f"record {record.id!r} holds half a character (a lone surrogate); fix its source"
             ) from error
-        return _Item(record, text, digest, metadata)
+        return _Item(record, digest, metadata)
 
     def _commit(self, items: list[_Item], given: Embeddings | None) -> Changes:
         known = self.store.known(item.record.id for item in items)
@@ -128,14 +128,20 @@ class Writer:
 
     def _documents(self, items: list[_Item], given: Embeddings | None) -> list[Document]:
         spans = [
-            [(0, len(item.text))] if self.size is None else list(chunks.split(item.text, self.size)) for item in items
+            [(0, len(item.record.text))] if self.size is None else list(chunks.split(item.record.text, self.size))
+            for item in items
         ]
-        texts = [item.text[start:stop] for item, pieces in zip(items, spans, strict=True) for start, stop in pieces]
+        # Each chunk is read after the title of its document: alone it may not say what it is about.
+        texts = [
+            replace(item.record, text=item.record.text[start:stop]).passage
+            for item, pieces in zip(items, spans, strict=True)
+            for start, stop in pieces
+        ]
         vectors = np.asarray(self.embed(texts) if given is None else given, np.float32)
         parts = zip(vectors, self.analyser.terms(texts), strict=True)
         return [
             Document(
-                item.record.id, item.digest, item.text, item.record.metadata,
+                item.record.id, item.digest, item.record.text, item.record.metadata,
                 [Chunk(*span, vector, joined(terms)) for span, (vector, terms) in zip(pieces, parts, strict=False)],
             )
             for item, pieces in zip(items, spans, strict=True)
@@ -144,7 +150,6 @@ class Writer:
 
 class _Item(NamedTuple):
     record: Record
-    text: str
     digest: bytes
     metadata: str
 
