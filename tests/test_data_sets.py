@@ -182,16 +182,13 @@ def test_overlap_of_one_sentence_is_not_the_whole_row(tmp_path):
 
 
 @pytest.mark.shared
-def test_real_files():
-    shared = os.environ.get("KO_ST_SHARED")
-    if not shared:
-        pytest.skip("KO_ST_SHARED is not set")
-    data = f"{shared}/data"
-    assert [len(korsts(f"{data}/eval", split)) for split in ("dev", "test")] == [1500, 1379]
-    assert len(klue_sts(f"{data}/eval", "dev")) == 519
-    assert [len(kornli(f"{data}/eval", split)) for split in ("dev", "test")] == [2490, 5010]
-    train = korsts(f"{data}/train", "train")
-    held_out = [*korsts(f"{data}/eval", "dev"), *korsts(f"{data}/eval", "test")]
+def test_real_files(shared):
+    data = shared / "data"
+    assert [len(korsts(data / "eval", split)) for split in ("dev", "test")] == [1500, 1379]
+    assert len(klue_sts(data / "eval", "dev")) == 519
+    assert [len(kornli(data / "eval", split)) for split in ("dev", "test")] == [2490, 5010]
+    train = korsts(data / "train", "train")
+    held_out = [*korsts(data / "eval", "dev"), *korsts(data / "eval", "test")]
     assert len(train) == 5742
     assert len(find_overlap(train, held_out).rows) == 501
     assert not find_overlap(train, held_out).whole_rows

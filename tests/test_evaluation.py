@@ -1,6 +1,5 @@
 import json
 import logging
-import os
 import socket
 
 import numpy as np
@@ -357,11 +356,32 @@ def test_evaluation_opens_no_socket(korsts_folder, monkeypatch):
     evaluate(CharacterEncoder(), "korsts", korsts_folder)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_folder_scores_as_sentence_transformers_own_evaluator(tiny_model, tiny_model_folder, tmp_path):
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    evaluators = pytest.importorskip("sentence_transformers.evaluation")
+    draw = np.random.default_rng(8)
+    words = ["오늘", "날씨", "비가", "공원", "강아지", "산책", "회의", "오후", "서울", "부산", "기차", "영화"]
+    rows = [
+        (" ".join(draw.choice(words, 5)), " ".join(draw.choice(words, 4)), draw.integers(0, 51) / 10) for _ in range(60)
+    ]
+    path = write(tmp_path / "sts.tsv", ("sentence1", "sentence2", "score"), rows)
+    own = evaluate(tiny_model, "korsts", path)["korsts"].metrics
+    reference = evaluators.EmbeddingSimilarityEvaluator(
+        *([row[column] for row in rows] for column in range(3)),
+        similarity_fn_names=["cosine", "euclidean", "manhattan", "dot"],
+        write_csv=False,
+    )(sentence_transformers.SentenceTransformer(str(tiny_model_folder), device="cpu"))
+    assert len(own) == 8
+    for name, value in own.items():
+        similarity, correlation = name.split("_")
+        assert value == pytest.approx(100 * float(reference[f"{correlation}_{similarity}"]), abs=0.02), name
+    # The vectors are not unit length: a distance says something else than the cosine does.
+    assert abs(own["euclidean_spearman"] - own["cosine_spearman"]) > 0.1
+
+
 @pytest.mark.shared
-def test_korsts_test_has_its_1379_rows():
-    shared = os.environ.get("KO_ST_SHARED")
-    if not shared:
-        pytest.skip("KO_ST_SHARED is not set")
-    score = evaluate(CharacterEncoder(dim=64), ["korsts", "klue-sts"], f"{shared}/data/eval", dims=(32,))
+def test_korsts_test_has_its_1379_rows(shared):
+    score = evaluate(CharacterEncoder(dim=64), ["korsts", "klue-sts"], shared / "data/eval", dims=(32,))
     assert (score["korsts"].n, score["klue-sts"].n) == (1379, 519)
     assert 30 < score["korsts"].metrics["cosine_spearman"] < 70  # characters alone say something

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ._extras import require
 from .encoding import Embeddings, Encoder, TokenIds, encode
 from .errors import InputError
 from .metrics import Floats, bootstrap, interval, two_sided_p
@@ -102,8 +103,9 @@ def evaluate(
     :param dims: also score the embeddings cut to so many leading dimensions (Matryoshka).
     :param progress: called with the number of texts embedded since the last call.
     :raises InputError: for an unknown task, data that cannot be read, or a dimension the model does not have.
+    :raises MissingExtraError: if a task needs what is not installed.
     """
-    chosen = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
+    chosen = _chosen(tasks)
     for dim in dims:
         if not 1 <= dim <= model.dim:
             raise InputError(f"dimension {dim} is asked for; {model.name} has 1 to {model.dim}")
@@ -142,7 +144,7 @@ def compare(
     interval. Options and errors are those of :func:`evaluate`.
     """
     comparisons = {}
-    for task in [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]:
+    for task in _chosen(tasks):
         rows = task.read(_place(data, task), split or task.split)
         one, two = (
             task.score(rows, [embed_raw(model, texts, prompt_name, progress) for texts in task.texts(rows)])
@@ -192,6 +194,16 @@ def _compare(task: Task, one: Outcome, two: Outcome) -> Comparison:
     low, high = interval(differences)
     a, b = 100 * one.metrics[task.main], 100 * two.metrics[task.main]
     return Comparison(task.name, one.n, task.main, a, b, a - b, (100 * low, 100 * high), two_sided_p(differences))
+
+
+def _chosen(tasks: str | Sequence[str]) -> list[Task]:
+    """Return the tasks, sure that what they need is installed: a run must not find that out at its end."""
+    chosen = [get_task(name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
+    for task in chosen:
+        if task.needs is not None:
+            module, extra = task.needs
+            require(module, extra=extra)
+    return chosen
 
 
 def _place(data: Place | Mapping[str, Place], task: Task) -> Path:

@@ -46,9 +46,7 @@ def plot_scatter(score: Score, path: str | Path, *, title: str = "", font: str |
     :param font: a font file with Hangul, where the system has none.
     :raises InputError: for another kind of file, a task without pairs, or a font without Hangul.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a plot is {' or '.join(SUFFIXES)}")
+    path = check_target(path)
     if score.points is None:
         raise InputError(f"task {score.task} has no pairs of sentences to plot; korsts, klue-sts and pairs have")
     figure_module = require("matplotlib.figure", extra="plots")
@@ -75,6 +73,19 @@ def plot_scatter(score: Score, path: str | Path, *, title: str = "", font: str |
     figure.savefig(buffer, format=path.suffix[1:].lower(), metadata=metadata)
     with atomic_file(path) as stream:
         stream.write(buffer.getvalue())
+    return path
+
+
+def check_target(path: str | Path) -> Path:
+    """Return where a plot goes, sure that it can be drawn.
+
+    :raises InputError: for a kind of file that is not drawn.
+    :raises MissingExtraError: if matplotlib is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: a plot is {' or '.join(SUFFIXES)}")
+    require("matplotlib.figure", extra="plots")
     return path
 
 

@@ -40,6 +40,7 @@ class Task:
     :param split: the part of the data that is read unless another is asked for; empty where there is but one.
     :param read: the data from a file or folder and a split.
     :param texts: what of the data is embedded; ``score`` gets the embeddings in this order.
+    :param needs: ``(module, extra)`` that scoring needs beyond the plain install.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Task:
     read: Callable[[Path, str], Any]
     texts: Callable[[Any], tuple[Texts, ...]]
     score: Callable[[Any, Sequence[Embeddings]], Outcome]
+    needs: tuple[str, str] | None = None
 
 
 def list_tasks() -> tuple[Task, ...]:
@@ -230,6 +232,7 @@ _TASKS = {
             _read_topics,
             _labelled_texts,
             score_topics,
+            ("sklearn.cluster", "topics"),
         ),
         Task(
             "bitext",

@@ -50,20 +50,19 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a model on Korean tasks; figures are times 100."""
-    from ..errors import InputError
     from ..evaluation import evaluate as run
     from ..model import load_model
 
     mteb = [name for name in task if name.partition(":")[0] == "mteb"]
     own = [name for name in task if name not in mteb]
     places, wanted = data_places(data, own), _dims(dims)
-    if plot is not None and len(task) > 1:
-        raise InputError("--plot draws one task; give one --task")
+    if plot is not None:
+        _check_plot(plot, task)
     encoder = load_model(model, download=download)
     with progress("texts") as advance:
         scores = run(encoder, own, places, split=split, prompt_name=prompt, dims=wanted, progress=advance)
     if plot is not None:
-        _plot(list(scores.values()), plot, encoder.name, font)
+        _plot(scores[task[0]], plot, encoder.name, font)
     document = {name: score.as_dict() for name, score in scores.items()}
     document |= _run_mteb(encoder, mteb)
     if as_json:
@@ -115,13 +114,20 @@ def _dims(dims: str | None) -> list[int]:
         raise InputError(f"--dims {dims!r} is not a list of numbers such as 384,256,128") from None
 
 
-def _plot(scores: list[Score], path: Path, name: str, font: Path | None) -> None:
+def _check_plot(path: Path, tasks: list[str]) -> None:
+    """Find out before the run what would keep it from being drawn."""
     from ..errors import InputError
+    from ..scatter import check_target
+
+    if len(tasks) > 1 or tasks[0] not in ("korsts", "klue-sts", "pairs"):
+        raise InputError("--plot draws one task: korsts, klue-sts or pairs")
+    check_target(path)
+
+
+def _plot(score: Score, path: Path, name: str, font: Path | None) -> None:
     from ..scatter import plot_scatter
 
-    if not scores:
-        raise InputError("--plot draws korsts, klue-sts or pairs, not a task of mteb")
-    plot_scatter(scores[0], path, title=f"{Path(name).name}, {scores[0].task}", font=font)
+    plot_scatter(score, path, title=f"{Path(name).name}, {score.task}", font=font)
 
 
 def _print(score: Score) -> None:
