@@ -15,6 +15,7 @@ from . import (
     evaluate,
     index,
     mine_negatives,
+    mining,
     models,
     recipes,
     search,
@@ -38,6 +39,8 @@ app.command(name="doctor")(doctor.doctor)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(index.app, name="index")
+app.command(name="duplicates")(mining.duplicates)
+app.command(name="paraphrases")(mining.paraphrases)
 app.command(name="train")(train.train)
 app.command(name="mine-negatives")(mine_negatives.mine_negatives)
 app.command(name="adapt")(adapt.adapt)
