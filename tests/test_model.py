@@ -86,9 +86,7 @@ def test_a_static_model_is_a_mean_of_rows(tiny_model_folder: Path, tmp_path: Pat
     (path.parent / "modules.json").write_text(json.dumps(rows))
     model = load_model(path.parent)
     theirs = sentence_transformers.SentenceTransformer(str(path.parent), device="cpu")
-    np.testing.assert_allclose(
-        model.encode(SENTENCES), theirs.encode(SENTENCES, normalize_embeddings=True), atol=1e-5
-    )
+    np.testing.assert_allclose(model.encode(SENTENCES), theirs.encode(SENTENCES, normalize_embeddings=True), atol=1e-5)
 
 
 def test_unknown_name_suggests_the_nearest() -> None:
