@@ -16,11 +16,10 @@ from .errors import InputError
 # Characters that carry no text: byte order marks, zero-width spaces, other control characters.
 _INVISIBLE = re.compile(r"[\ufeff\u200b\u2060\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACES = re.compile(r"\s+")
-# A sentence ends at . ! ? … (and closing quotes), at a Korean final ending followed by a space, or at a line end.
+# A sentence ends at . ! ? … and closing quotes before a space (not after a digit: "1. 목적"), at a Korean final
+# ending with its mark where the space is missing ("썼다.이것도"), or at a line end.
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?…。！？])[\"'”’)\]」』]*\s+(?=\S)"
-    r"|(?<=[가-힣][다요죠까][.!?])\s*(?=[가-힣])"
-    r"|\n+"
+    r"(?:[!?…。！？]|(?<![0-9])\.)+[\"'”’)\]」』]*(?=\s)|(?<=[다요죠까])[.!?]+(?=[가-힣])|\n+"
 )
 
 
@@ -49,7 +48,7 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Yield ``(start, end)`` character offsets of the sentences of ``text``, blank ones left out."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        yield from _trimmed(text, start, match.start())
+        yield from _trimmed(text, start, match.end())
         start = match.end()
     yield from _trimmed(text, start, len(text))
 
