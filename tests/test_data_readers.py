@@ -253,6 +253,18 @@ def test_unknown_kinds(tmp_path):
         get_reader("stss")
 
 
+def test_csv_keeps_quoted_cells_and_reports_bad_rows(tmp_path):
+    content = 'text,label\n"쉼표, 따옴표 ""그리고""\n새 줄",문화\n하나\n둘,과학,더\n끝,경제\n'
+    rows = read_labels(write(tmp_path / "t.csv", content), on_bad_row="drop")
+    assert list(rows) == [LabeledText('쉼표, 따옴표 "그리고" 새 줄', "문화"), LabeledText("끝", "경제")]
+    assert [(row.line, row.reason) for row in rows.reports[0].dropped] == [
+        (4, "1 columns, the header has 2"),
+        (5, "3 columns, the header has 2"),
+    ]
+    with pytest.raises(RecordError, match=r"t\.csv:2: broken CSV"):
+        read_labels(write(tmp_path / "t.csv", 'text,label\n"가"나,문화\n'))
+
+
 def test_triplets_are_read(tmp_path):
     path = write(tmp_path / "t.tsv", "anchor\tpositive\tnegative\n가\t나\t다\n")
     assert read_triplets(path)[0] == Triplet("가", "나", "다")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import zlib
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ..errors import InputError, RecordError
-from ..records import _csv_rows, _parquet_rows, decoded_lines
+from ..records import _parquet_rows, decoded_lines
 
 Cells = dict[str, Any]
 # Cells, or why the row has none.
@@ -33,15 +34,13 @@ def raw_rows(path: Path, encoding: str) -> Iterator[RawRow]:
     packed = suffixes[-1:] == [".gz"]
     suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
     if suffix[0] not in SUFFIXES:
-        raise InputError(
-            f"{path}: unknown kind of file {path.suffix!r}; use one of {', '.join(SUFFIXES)} (or .gz)"
-        )
+        raise InputError(f"{path}: unknown kind of file {path.suffix!r}; use one of {', '.join(SUFFIXES)} (or .gz)")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     if suffix[0] == ".parquet":
         yield from _parquet_rows(path)
         return
-    reader = {".tsv": _tsv, ".jsonl": _jsonl, ".json": _json, ".csv": _csv_rows}[suffix[0]]
+    reader = {".tsv": _tsv, ".jsonl": _jsonl, ".json": _json, ".csv": _csv}[suffix[0]]
     with gzip.open(path) if packed else path.open("rb") as stream:
         try:
             yield from reader(cast(BinaryIO, stream), path, encoding)
@@ -62,6 +61,22 @@ def _tsv(stream: BinaryIO, path: Path, encoding: str) -> Iterator[RawRow]:
             yield number, dict(zip(header, cells, strict=True))
         else:
             yield number, f"{len(cells)} columns, the header has {len(header)}"
+
+
+def _csv(stream: BinaryIO, path: Path, encoding: str) -> Iterator[RawRow]:
+    # A quoted cell may hold line ends, which the csv module wants to see; a row's line is its last one.
+    reader = csv.reader((line + "\n" for _, line in decoded_lines(stream, str(path), encoding)), strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            if header is None:
+                header = cells
+            elif len(cells) == len(header):
+                yield reader.line_num, dict(zip(header, cells, strict=True))
+            elif cells:
+                yield reader.line_num, f"{len(cells)} columns, the header has {len(header)}"
+    except csv.Error as error:
+        raise RecordError(f"{path}:{reader.line_num}: broken CSV: {error}") from None
 
 
 def _jsonl(stream: BinaryIO, path: Path, encoding: str) -> Iterator[RawRow]:
