@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from fake_encoder import CharacterEncoder
+from character_encoder import CharacterEncoder
 from ko_sentence_transformers import model as model_module
 from ko_sentence_transformers.cli import run
 

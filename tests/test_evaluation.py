@@ -5,7 +5,7 @@ import socket
 import numpy as np
 import pytest
 
-from fake_encoder import CharacterEncoder
+from character_encoder import CharacterEncoder
 from ko_sentence_transformers.encoding import encode
 from ko_sentence_transformers.errors import InputError, MissingExtraError, ModelError, NonFiniteError
 from ko_sentence_transformers.evaluation import compare, embed_raw, evaluate

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from fake_encoder import CharacterEncoder
+from character_encoder import CharacterEncoder
 from ko_sentence_transformers import mteb_tasks
 from ko_sentence_transformers.errors import DownloadError, InputError, MissingExtraError
 from ko_sentence_transformers.mteb_tasks import MtebEncoder, MtebScore, evaluate_mteb, run_task
