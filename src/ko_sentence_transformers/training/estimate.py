@@ -116,7 +116,7 @@ def _features(model: Any, sets: Sequence[TrainingSet], batch: Sequence[int]) -> 
         if rows[0] < len(item):
             break
         rows = [row - len(item) for row in rows]
-    prompts = item.spec.prompts
+    prompts = item.prompts
     return item, [
         model.preprocess([texts[row] for row in rows], prompt=prompts.get(column))
         for column, texts in item.columns.items()

@@ -58,6 +58,12 @@ class TrainingSet:
         """Whether the other rows of a batch are this row's negatives."""
         return self.loss == "mnrl"
 
+    @property
+    def prompts(self) -> dict[str, str]:
+        """What is put before the texts of each column in training; columns without are left out."""
+        found = {name: self.spec.prompts.get(name, self.spec.prompts.get("text", "")) for name in self.columns}
+        return {name: prompt for name, prompt in found.items() if prompt}
+
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
         """``(n,)`` characters of each row: what padding follows, near enough."""
@@ -95,12 +101,11 @@ def load_sets(recipe: Recipe, stage: Stage, folder: Path, *, seed: int) -> list[
         for report in reports:
             if report.dropped:
                 logger.warning("%s: %d of %d rows dropped", report.path, len(report.dropped), report.read)
-        names = KINDS[spec.kind]
-        if loss == "mnrl" and spec.kind == "texts":
-            names, table = ("anchor", "positive"), [(text, text) for (text,) in table]
-        columns = dict(zip(names, map(tuple, zip(*table, strict=True)), strict=True))
+        columns = dict(zip(KINDS[spec.kind], map(tuple, zip(*table, strict=True)), strict=True))
         for column, limit in spec.max_chars.items():
             columns[column] = tuple(text[:limit] for text in columns[column])
+        if loss == "mnrl" and spec.kind == "texts":
+            columns = {"anchor": columns["text"], "positive": columns["text"]}
         out.append(TrainingSet(name, spec, loss, size, columns, scores, reports))
     return out
 

@@ -135,7 +135,7 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
         ddp_find_unused_parameters=False,
         dataloader_drop_last=processes()[1] > 1,
         dataloader_pin_memory=not cpu,
-        prompts={item.name: item.spec.prompts for item in sets if item.spec.prompts} or None,
+        prompts={item.name: item.prompts for item in sets if item.prompts} or None,
         eval_strategy="steps" if evaluate else "no",
         eval_steps=plan.evaluation,
         save_strategy="steps",
