@@ -380,6 +380,16 @@ def test_a_model_folder_scores_as_sentence_transformers_own_evaluator(tiny_model
     assert abs(own["euclidean_spearman"] - own["cosine_spearman"]) > 0.1
 
 
+def test_the_command_on_a_model_folder(tiny_model, tiny_model_folder, korsts_folder, capsys):
+    from ko_sentence_transformers.cli import run
+
+    assert run(["evaluate", str(tiny_model_folder), "--task", "korsts", "--data", str(korsts_folder), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)["korsts"]
+    assert document.pop("n") == 120
+    assert len(document.pop("cosine_spearman_interval")) == 2
+    assert document == pytest.approx(evaluate(tiny_model, "korsts", korsts_folder)["korsts"].metrics, abs=0.5)
+
+
 @pytest.mark.shared
 def test_korsts_test_has_its_1379_rows(shared):
     score = evaluate(CharacterEncoder(dim=64), ["korsts", "klue-sts"], shared / "data/eval", dims=(32,))

@@ -112,8 +112,7 @@ def _fetch(
     if expected is not None and found != expected:
         part.unlink()
         raise DownloadError(
-            f"{file.url}: SHA-256 {found[:12]}..., expected {expected[:12]}...: not the pinned file; "
-            "nothing was kept"
+            f"{file.url}: SHA-256 {found[:12]}..., expected {expected[:12]}...: not the pinned file; nothing was kept"
         )
     part.replace(target)
     return Fetched(file.path, file.url, target.stat().st_size, found, "downloaded")
@@ -137,10 +136,8 @@ def _fetch_part(url: str, part: Path, progress: Progress | None, pause: float) -
         after = part.stat().st_size if part.exists() else 0
         failures = 1 if after > before else failures + 1
         if failures >= ATTEMPTS:
-            raise DownloadError(
-                f"{url}: {reason}; {after} bytes are kept, run the command again to go on from there"
-            )
-        logger.warning("%s: %s after %d bytes; trying again", url, reason, after)
+            raise DownloadError(f"{url}: {reason}; {after} bytes are kept, run the command again to go on from there")
+        logger.warning("%s: %s after %d bytes; trying again", url.rpartition("/")[2], reason, after)
         time.sleep(pause * 2 ** (failures - 1))
 
 
