@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +26,7 @@ OnTruncation = Literal["warn", "error", "chunk"]
 
 # Texts tokenized and batched together: enough for full batches, few enough to hold.
 WINDOW = 8192
+WINDOW_CHARACTERS = 400_000
 BATCH_TOKENS = 1024
 # A share of unknown tokens above this means that the tokenizer does not fit the text (or the model).
 UNKNOWN_SHARE = 0.2
@@ -151,7 +151,7 @@ def encode_stream(
 ) -> Iterator[Embeddings]:
     """Yield the embeddings of a stream of texts, up to :data:`WINDOW` rows at a time, in order.
 
-    Memory is bounded by the window, not by the stream. ``report`` is filled on the way and carries the choice
+    Memory is bounded by the window (:data:`WINDOW_CHARACTERS` too), not by the stream. ``report`` is filled on the way and carries the choice
     of ``on_truncation``. Options and errors are those of :func:`encode`.
     """
     prompt = _prompt(model, prompt_name)
@@ -163,8 +163,7 @@ def encode_stream(
     with ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer:
 
         def prepare() -> Future[_Window]:
-            window = list(islice(source, WINDOW))
-            return tokenizer.submit(_tokenize, model, window, prompt, report)
+            return tokenizer.submit(_tokenize, model, _take(source), prompt, report)
 
         upcoming = prepare()
         while (window := upcoming.result()).size:
@@ -179,6 +178,18 @@ class _Window:
     size: int
     parts: list[TokenIds]
     owner: NDArray[np.int64]
+
+
+def _take(source: Iterator[str]) -> list[str]:
+    """Return the texts of the next window: so many, or so many characters."""
+    texts: list[str] = []
+    characters = 0
+    for text in source:
+        texts.append(text)
+        characters += len(text) if isinstance(text, str) else 0
+        if len(texts) >= WINDOW or characters >= WINDOW_CHARACTERS:
+            break
+    return texts
 
 
 def _tokenize(model: Encoder, texts: list[str], prompt: str, report: TextReport) -> _Window:
@@ -259,9 +270,7 @@ def similarity(a: Embeddings, b: Embeddings) -> Embeddings:
     """
     a, b = np.atleast_2d(a), np.atleast_2d(b)
     if a.shape[1] != b.shape[1]:
-        raise InputError(
-            f"embeddings have {a.shape[1]} and {b.shape[1]} dimensions; encode both with one model"
-        )
+        raise InputError(f"embeddings have {a.shape[1]} and {b.shape[1]} dimensions; encode both with one model")
     for matrix in (a, b):
         if not np.isfinite(matrix).all():
             raise NonFiniteError("embeddings hold NaN or infinity")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,9 +57,7 @@ def search(
     if not records:
         return []
     scores = similarity(encode(model, [query], prompt_name="query"), embeddings)[0]
-    return [
-        Hit(records[i].id, float(scores[i]), records[i].text, records[i].metadata) for i in nearest(scores, top_k)
-    ]
+    return [Hit(records[i].id, float(scores[i]), records[i].text, records[i].metadata) for i in nearest(scores, top_k)]
 
 
 def nearest(scores: NDArray[np.float32], top_k: int) -> list[int]:
@@ -74,16 +72,20 @@ def nearest(scores: NDArray[np.float32], top_k: int) -> list[int]:
 
 def as_records(corpus: Sequence[str] | Sequence[Record]) -> list[Record]:
     """Return the corpus as records; a plain text gets its position as id."""
-    return [
-        item if isinstance(item, Record) else Record(str(position), item) for position, item in enumerate(corpus)
-    ]
+    return [item if isinstance(item, Record) else Record(str(position), item) for position, item in enumerate(corpus)]
 
 
-def embed_corpus(model: Encoder, records: Sequence[Record]) -> Embeddings:
-    """Return the corpus embeddings, from the cache where this model has embedded these very texts before."""
+def embed_corpus(
+    model: Encoder, records: Sequence[Record], *, progress: Callable[[int], None] | None = None
+) -> Embeddings:
+    """Return the corpus embeddings, from the cache where this model has embedded these very texts before.
+
+    :param progress: called with the number of texts done since the last call.
+    """
+    passages = [record.passage for record in records]
     folder = cache_folder("corpus")
     if folder is None:
-        return encode(model, [record.passage for record in records], prompt_name="document")
+        return encode(model, passages, prompt_name="document", progress=progress)
     path = folder / f"{_key(model, records)}.npy"
     try:
         stored: Embeddings = np.load(path)
@@ -91,7 +93,7 @@ def embed_corpus(model: Encoder, records: Sequence[Record]) -> Embeddings:
             return stored
     except (OSError, ValueError):  # not there, or cut off: made again
         pass
-    embeddings = encode(model, [record.passage for record in records], prompt_name="document")
+    embeddings = encode(model, passages, prompt_name="document", progress=progress)
     try:
         with atomic_file(path) as stream:
             np.save(stream, embeddings)

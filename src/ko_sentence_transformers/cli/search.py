@@ -11,7 +11,7 @@ import typer
 
 from . import options as opt
 from .index import model_of
-from .output import Json, emit
+from .output import Json, emit, progress
 
 if TYPE_CHECKING:
     from ..index import IndexHit, Mode
@@ -67,7 +67,8 @@ def search(
     if not any(record.text.strip() for record in records):
         raise InputError(f"{corpus}: no text in it")
     encoder = opt.load(model, engine, threads, download=download)
-    embeddings = retrieval.embed_corpus(encoder, records)
+    with progress("encoding the corpus", len(records)) as advance:
+        embeddings = retrieval.embed_corpus(encoder, records, progress=advance)
     hits = retrieval.search(encoder, records, query, top_k=top_k, embeddings=embeddings)
     _show(query, model, hits, as_json)
 
