@@ -225,8 +225,9 @@ def test_retrieval_data_that_do_not_fit(retrieval_folder):
     with pytest.raises(InputError, match="no query has a relevant document"):
         read_retrieval(retrieval_folder)
     qrels.unlink()
-    with pytest.raises(InputError, match=r"qrels\.tsv: no such file"):
+    with pytest.raises(InputError, match=r"no qrels\.tsv; a file of query-document pairs"):
         read_retrieval(retrieval_folder)
+    write(qrels, ("qid", "docid", "rel"), [("q0", "d1", 1)])
     write(retrieval_folder / "docs.tsv", ("docid", "doc"), [("d1", "가"), ("d1", "나")])
     with pytest.raises(InputError, match="two rows have the id 'd1'"):
         read_retrieval(retrieval_folder)

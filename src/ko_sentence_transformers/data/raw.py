@@ -30,18 +30,17 @@ def raw_rows(path: Path, encoding: str) -> Iterator[RawRow]:
     """
     if not path.is_file():
         raise InputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = (suffixes[:-1] if packed else suffixes)[-1:] or [""]
-    if suffix[0] not in SUFFIXES:
-        raise InputError(f"{path}: unknown kind of file {path.suffix!r}; use one of {', '.join(SUFFIXES)} (or .gz)")
+    plain = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    suffix = plain.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: unknown kind of file {suffix!r}; use one of {', '.join(SUFFIXES)} (or .gz)")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    if suffix[0] == ".parquet":
+    if suffix == ".parquet":
         yield from _parquet_rows(path)
         return
-    reader = {".tsv": _tsv, ".jsonl": _jsonl, ".json": _json, ".csv": _csv}[suffix[0]]
-    with gzip.open(path) if packed else path.open("rb") as stream:
+    reader = {".tsv": _tsv, ".jsonl": _jsonl, ".json": _json, ".csv": _csv}[suffix]
+    with gzip.open(path) if plain != path else path.open("rb") as stream:
         try:
             yield from reader(cast(BinaryIO, stream), path, encoding)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
