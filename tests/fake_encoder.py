@@ -27,9 +27,7 @@ class FakeEncoder:
     def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return one token for each pair of neighbouring characters."""
         return [
-            np.array(
-                [zlib.crc32(f"{self._salt}{a}{b}".encode()) for a, b in zip(f"^{text}", f"{text}$", strict=True)]
-            )
+            np.array([zlib.crc32(f"{self._salt}{a}{b}".encode()) for a, b in zip(f"^{text}", f"{text}$", strict=True)])
             for text in texts
         ]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
 
+from fake_encoder import FakeEncoder
 from ko_sentence_transformers import _files
 from ko_sentence_transformers.errors import IndexFolderError, InputError, KoSTError, OutputError
 from ko_sentence_transformers.index import SearchIndex, ann, database, exists
@@ -35,7 +35,11 @@ def folder(tmp_path) -> Path:
 
 
 def python(program: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([SOURCE, str(Path(__file__).parent)]), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([SOURCE, str(Path(__file__).parent)]),
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True, **options)  # type: ignore[call-overload]
 
@@ -110,7 +114,13 @@ def test_half_characters_are_refused(folder, text):
 
 
 def test_odd_texts_and_ids(folder):
-    odd = [Record("", "빈 이름"), Record("a'b\"; --", "따옴표"), Record("빈", ""), Record("영", "가\x00나"), Record("😀", "이모지 😀")]
+    odd = [
+        Record("", "빈 이름"),
+        Record("a'b\"; --", "따옴표"),
+        Record("빈", ""),
+        Record("영", "가\x00나"),
+        Record("😀", "이모지 😀"),
+    ]
     with SearchIndex.open(folder, encoder=FakeEncoder()) as index:
         index.add(odd)
         assert len(index) == 55

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict
 
 import numpy as np
 import pytest
-from fake_encoder import FakeEncoder
 
+from fake_encoder import FakeEncoder
 from ko_sentence_transformers.encoding import Encoder
 from ko_sentence_transformers.errors import IndexFolderError, InputError, OutputError
 from ko_sentence_transformers.index import SearchIndex, ann, chunks, exists, searching
@@ -24,7 +25,9 @@ TEXTS = [
     "개인정보는 동의를 받고 수집하여야 한다.",
     "해고의 이유와 시기는 글로 알려야 한다.",
 ]
-RECORDS = [Record(f"제{i}조", text, {"number": i, "kind": "짝" if i % 2 == 0 else "홀"}) for i, text in enumerate(TEXTS)]
+RECORDS = [
+    Record(f"제{i}조", text, {"number": i, "kind": "짝" if i % 2 == 0 else "홀"}) for i, text in enumerate(TEXTS)
+]
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ def test_delete(index):
 def test_filters_in_every_mode(index, mode):
     hits = index.search("하여야 한다", 6, mode=mode, where="kind = '짝' and number < 4")
     assert set(ids(hits)) == {"제0조", "제2조"}
-    with pytest.raises(InputError, match="numbr.*id, kind, number"):
+    with pytest.raises(InputError, match=r"numbr.*id, kind, number"):
         index.search("한다", where="numbr = 1")
 
 
@@ -184,8 +187,8 @@ class TestChunks:
         assert all(0 < stop - start <= 120 for start, stop in spans)
         covered = {at for start, stop in spans for at in range(start, stop)}
         assert not "".join(text[at] for at in range(len(text)) if at not in covered).strip()
-        assert all(b[0] > a[0] and b[1] > a[1] for a, b in zip(spans, spans[1:], strict=False))
-        assert sum(b[0] < a[1] for a, b in zip(spans, spans[1:], strict=False)) > len(spans) // 2
+        assert all(b[0] > a[0] and b[1] > a[1] for a, b in itertools.pairwise(spans))
+        assert sum(b[0] < a[1] for a, b in itertools.pairwise(spans)) > len(spans) // 2
         assert list(chunks.split("  ", 100)) == [(0, 0)]
 
     def test_a_hit_is_the_best_chunk_of_its_document(self, tmp_path):
@@ -251,7 +254,7 @@ class TestCells:
         index.close()
 
     def test_tune_reaches_the_recall_or_looks_everywhere(self, tmp_path):
-        index, vectors = filled(tmp_path / "index", 3000)
+        index, _vectors = filled(tmp_path / "index", 3000)
         tuning = index.tune(recall=0.99)
         assert tuning.chosen is not None and tuning.chosen.recall >= 0.99
         assert [trial.probes for trial in tuning.trials] == sorted({trial.probes for trial in tuning.trials})
@@ -277,10 +280,12 @@ class TestCells:
             assert index.info().search == "approximate"
             assert index.search("문서", 1, mode="dense", embedding=vectors[7])[0].id == "7"
             (new,) = (tmp_path / "index").glob("vectors-*.faiss")
-            assert new.name != file.name and ann.check(tmp_path / "index", ann.AnnFile(**index._store.meta("ann"))) is None
+            assert (
+                new.name != file.name and ann.check(tmp_path / "index", ann.AnnFile(**index._store.meta("ann"))) is None
+            )
 
     def test_another_reader_follows(self, tmp_path):
-        index, vectors = filled(tmp_path / "index", 400)
+        index, _vectors = filled(tmp_path / "index", 400)
         reader = SearchIndex.open(tmp_path / "index")
         assert reader.info().search == "exact"
         extra = unit(600, 16, seed=5)
@@ -300,9 +305,9 @@ class TestTies:
     def test_another_model(self, index, tmp_path):
         folder = tmp_path / "index"
         SearchIndex.open(folder, encoder=FakeEncoder(name="renamed")).close()
-        with pytest.raises(IndexFolderError, match="built with fake.*--model fake"):
+        with pytest.raises(IndexFolderError, match=r"built with fake.*--model fake"):
             SearchIndex.open(folder, encoder=FakeEncoder(name="other", salt=1))
-        with pytest.raises(IndexFolderError, match="64 dimensions.*other has 32"):
+        with pytest.raises(IndexFolderError, match=r"64 dimensions.*other has 32"):
             SearchIndex.open(folder, encoder=FakeEncoder(dim=32, name="other"))
 
     def test_fewer_dimensions(self, tmp_path, encoder):
@@ -319,7 +324,7 @@ class TestTies:
         monkeypatch.setattr(NgramAnalyser, "version", "ngram rules 2")
         with SearchIndex.open(tmp_path / "index", encoder=FakeEncoder()) as other:
             assert other.search("해고", mode="dense")
-            with pytest.raises(IndexFolderError, match="ngram rules 1.*ngram rules 2.*ko-st index compact"):
+            with pytest.raises(IndexFolderError, match=r"ngram rules 1.*ngram rules 2.*ko-st index compact"):
                 other.search("해고")
             other.compact()
         with SearchIndex.open(tmp_path / "index") as other:

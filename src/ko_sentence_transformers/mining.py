@@ -181,7 +181,7 @@ class _Cells:
         faiss = require("faiss", extra="search")
         self._all = embeddings
         count, dim = embeddings.shape
-        cells = int(4 * np.sqrt(count))
+        cells = max(1, min(int(4 * np.sqrt(count)), count // 40))
         step = max(1, count // (cells * 40))
         self._index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
         self._index.cp.niter, self._index.cp.seed = 8, _SEED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from ..errors import IndexFolderError, InputError, OutputError
 
 FILE = "index.sqlite"
 BUSY_SECONDS = 60.0
+_DAMAGE = ("malformed", "not a database", "corrupt", "decode to UTF-8", "no such table")
 
 
 def exists(folder: Path) -> bool:
@@ -33,17 +35,14 @@ def open_file(file: Path) -> tuple[sqlite3.Connection, bool]:
     """Return a connection and whether it may write; on a read-only medium the file is read as it lies there."""
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
         return connect(file, "mode=rw"), True
-    connection = connect(file, "mode=ro")
     try:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return connect(file, "mode=ro"), False
     except sqlite3.OperationalError:
         # Without the shared-memory file of a live writer only a file at rest can be read.
-        connection.close()
         log = file.with_name(file.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        connection = connect(file, "mode=ro&immutable=1")
-    return connection, False
+    return connect(file, "mode=ro&immutable=1"), False
 
 
 def connect(file: Path, mode: str) -> sqlite3.Connection:
@@ -52,9 +51,13 @@ def connect(file: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{path}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        for setting in ("synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {setting}")
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -75,10 +78,14 @@ def guard(folder: Path) -> Iterator[None]:
             ) from error
         if "readonly" in reason or "unable to open" in reason:
             raise OutputError(f"cannot open or write {folder}: {reason}; check its permissions") from error
-        if "malformed" in reason or "not a database" in reason or "corrupt" in reason:
-            raise IndexFolderError(
-                f"{folder / FILE} is damaged ({reason}); restore a copy or build the index again"
-            ) from error
+        if any(word in reason for word in _DAMAGE):
+            raise _damaged(folder, reason) from error
         if "string or blob too big" in reason:
             raise InputError(f"a text or its metadata is too large for the index: {reason}; split it") from error
         raise
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise _damaged(folder, str(error)) from error
+
+
+def _damaged(folder: Path, reason: str) -> IndexFolderError:
+    return IndexFolderError(f"{folder / FILE} is damaged ({reason}); restore a copy or build the index again")

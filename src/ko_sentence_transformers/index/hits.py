@@ -67,8 +67,18 @@ def mark(text: str, words: Sequence[str]) -> str:
     forms = {form for word in words if (form := _written(text.lower(), word))}
     if not forms or len(text.lower()) != len(text):
         return text
-    pattern = re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))), re.IGNORECASE)
-    return pattern.sub(lambda match: f"**{match.group()}**", text)
+    spans = sorted(match.span() for form in forms for match in re.finditer(re.escape(form), text.lower()))
+    merged: list[tuple[int, int]] = []
+    for start, stop in spans:
+        if merged and start < merged[-1][1]:  # character pairs overlap
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    parts, at = [], 0
+    for start, stop in merged:
+        parts += [text[at:start], "**", text[start:stop], "**"]
+        at = stop
+    return "".join([*parts, text[at:]])
 
 
 def _written(text: str, word: str) -> str:

@@ -57,11 +57,12 @@ class Search:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
         reach = self._total if self._selected is None else len(self._selected)
         depth = max(POOL, 2 * self._request.k)
-        while True:
+        while reach:
             hits = self._hits(depth)
             if len(hits) >= self._request.k or depth >= reach:
                 return hits
             depth *= _DEEPER
+        return []
 
     def _hits(self, depth: int) -> list[IndexHit]:
         mode = self._request.mode

@@ -160,8 +160,9 @@ class Store:
 
     def meta(self, name: str) -> Any:
         """Return a fact about the index, or ``None``."""
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else None
+        with guard(self.folder):
+            row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            return json.loads(row[0]) if row else None
 
     def set_meta(self, **facts: Any) -> None:
         """Record facts about the index, inside a transaction."""
@@ -178,11 +179,12 @@ class Store:
 
     def known(self, ids: Iterable[str]) -> dict[str, tuple[int, bytes, str]]:
         """Return ``{id: (doc, hash, metadata)}`` of those ids that are there."""
-        rows = self.connection.execute(
-            "SELECT id, doc, hash, metadata FROM document WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(ids), ensure_ascii=False),),
-        )
-        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+        with guard(self.folder):
+            rows = self.connection.execute(
+                "SELECT id, doc, hash, metadata FROM document WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(ids), ensure_ascii=False),),
+            )
+            return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
     def insert(self, document: Document) -> None:
         """Add one document with its chunks, words and fields, inside a transaction."""
@@ -243,7 +245,8 @@ class Store:
     def count(self, table: str) -> int:
         """Return the number of rows of ``document`` or ``chunk``."""
         column = {"document": "id", "chunk": "doc"}[table]  # covered by an index: no texts or vectors are read
-        return int(self.connection.execute(f"SELECT count({column}) FROM {table}").fetchone()[0])
+        with guard(self.folder):
+            return int(self.connection.execute(f"SELECT count({column}) FROM {table}").fetchone()[0])
 
     def field_names(self) -> list[str]:
         """Return the names that can be filtered by, by jumping from one to the next in their index."""
