@@ -335,6 +335,7 @@ def test_data_that_cannot_be_used_says_where(base: Path, data: Path, tmp_path: P
         train(recipe(base), tmp_path / "nothing", tmp_path / "out")
     with pytest.raises(ModelError, match="no such folder and no shipped model"):
         train(recipe(Path("./nowhere")), data, tmp_path / "out")
+    assert not (tmp_path / "out.train").exists()
 
 
 def test_a_tokenizer_that_knows_nothing_stops_the_run(base: Path, data: Path, tmp_path: Path) -> None:

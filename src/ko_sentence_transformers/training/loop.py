@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -77,23 +79,22 @@ def train(
     :raises OutputError: if the output is there or cannot be written; the checkpoints so far are intact.
     """
     data, output = Path(data), Path(output)
-    sets = [load_sets(recipe, stage, data, seed=recipe.seeds[0]) for stage in recipe.runs]
-    dev, test = read_scored(recipe.data.dev, data), read_scored(recipe.data.test, data)
-    scored = {name: rows for name, rows in (("dev", dev), ("test", test)) if rows is not None}
-    reports = {r.path: r for r in (r for stage in sets for item in stage for r in item.reports)}
-    reports.update({r.path: r for rows in scored.values() for r in rows.reports})
+    sets, scored = _read(recipe, data)
+    files = chain(*(item.reports for item in chain(*sets)), *(rows.reports for rows in scored.values()))
+    reports = {report.path: report for report in files}
+    require("transformers", extra="train").set_seed(recipe.seeds[0])
+    model = load_base(recipe.model, data, download=download)
+    if require("torch", extra="train").cuda.is_available():
+        model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
+    for item in chain(*sets):
+        check_tokenizer(model.tokenizer, list(islice(item.texts(), _TRIED)), name=recipe.model.base)
     first = processes()[0] == 0
     work = Workspace(output.with_name(f"{output.name}.train"))
     if first:
-        hashes = {Path(path).name: report.sha256 for path, report in reports.items()}
-        work = Workspace.open(output, recipe, hashes, resume=resume)
-    _seed(recipe.seeds[0])
-    model = load_base(recipe.model, data, download=download)
-    if require("torch", extra="train").cuda.is_available():
-        model.to("cuda")
-    for item in (item for stage in sets for item in stage):
-        check_tokenizer(model.tokenizer, list(item.texts())[:_TRIED], name=recipe.model.base)
-    run = _Run(recipe, data, work, sets, dev, _teacher(recipe, sets, download), on_progress)
+        started = {Path(path).name: report.sha256 for path, report in reports.items()}
+        started["number of processes"] = str(processes()[1])
+        work = Workspace.open(output, recipe, started, resume=resume)
+    run = _Run(recipe, data, work, sets, scored.get("dev"), _teacher(recipe, sets, download), on_progress)
     before = work.remembered("before", lambda: _measured(model, scored)) if first else {}
     stages = run.all(model)
     model.max_seq_length = recipe.model.max_seq_length
@@ -103,6 +104,13 @@ def train(
         write_model(output, model, recipe, figures)
         work.remove()
     return TrainingResult(output, figures)
+
+
+def _read(recipe: Recipe, data: Path) -> tuple[list[list[TrainingSet]], dict[str, Rows[ScoredPair]]]:
+    """Read everything a recipe names before anything heavy starts: the sets of each stage, dev and test."""
+    sets = [load_sets(recipe, stage, data, seed=recipe.seeds[0]) for stage in recipe.runs]
+    found = {name: read_scored(getattr(recipe.data, name), data) for name in ("dev", "test")}
+    return sets, {name: rows for name, rows in found.items() if rows is not None}
 
 
 class _Run:
@@ -239,7 +247,3 @@ def _machine(recipe: Recipe) -> tuple[str, str]:
     torch = require("torch", extra="train")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     return "bf16" if use_bf16(recipe.train.precision) else "fp32", device
-
-
-def _seed(seed: int) -> None:
-    require("transformers", extra="train").set_seed(seed)

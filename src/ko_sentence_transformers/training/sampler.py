@@ -21,9 +21,10 @@ class LengthGroupedBatchSampler:
     """The batches of one training set.
 
     Contrastive sets give ``n // batch_size`` full batches without a text twice (a text that is also another
-    row's negative or positive would teach that it is unlike itself); rows that cannot be placed so are
-    replaced by others, and only a set that cannot fill one batch gives smaller ones. Scored sets give every row once. With several processes all batches are full and
-    their number is a multiple of ``world_size``; neighbours, one for each process, are of similar length.
+    row's negative or positive would teach that it is unlike itself). Rows that cannot be placed so are replaced
+    by others, and only a set that cannot fill one batch gives smaller ones. Scored sets give every row once.
+    With several processes all batches are full and their number is a multiple of ``world_size``; neighbours,
+    one for each process, are of similar length.
     """
 
     drop_last = False

@@ -118,7 +118,7 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
     torch = require("torch", extra="train")
     args = require("sentence_transformers", extra="train").SentenceTransformerTrainingArguments
     cpu = not torch.cuda.is_available()
-    return args(
+    arguments = args(
         output_dir=str(folder),
         num_train_epochs=train.epochs,
         max_steps=plan.steps,
@@ -147,6 +147,9 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
         disable_tqdm=True,
         report_to=[],
     )
+    # One process is one GPU: the host would spread a batch over all of them, half as fast as torchrun.
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None) -> Any:

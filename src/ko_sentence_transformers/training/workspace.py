@@ -27,7 +27,7 @@ class Workspace:
     def open(output: Path, recipe: Recipe, hashes: Mapping[str, str], *, resume: bool) -> Workspace:
         """Start a workspace, or take up the one that is there.
 
-        :param hashes: data file -> SHA-256; a run cannot go on with other data.
+        :param hashes: data file -> SHA-256, and what else a run cannot go on without.
         :raises OutputError: if the output is there, or an unfinished run is and ``resume`` is off.
         :raises InputError: if the run there had another recipe or other data.
         """
@@ -81,7 +81,7 @@ def _check_same(folder: Path, recipe: Recipe, hashes: Mapping[str, str]) -> None
             )
     for name in sorted(set(hashes) | set(data)):
         if hashes.get(name) != data.get(name):
-            raise InputError(f"--resume: {name} is not the file the run in {folder} was started with")
+            raise InputError(f"--resume: {name} is not what the run in {folder} was started with")
 
 
 def _flat(table: Mapping[str, Any], where: str = "") -> dict[str, Any]:
