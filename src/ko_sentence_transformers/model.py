@@ -49,8 +49,8 @@ def load_model(
     :raises UnknownModelError: if there is no such name or folder; the nearest names are suggested.
     :raises ModelFolderError: if the folder is incomplete or damaged.
     """
-    folder = _find_folder(name_or_path, revision, download)
-    modules = _modules(folder)
+    folder = find_folder(name_or_path, revision, download)
+    modules = read_modules(folder)
     if modules[0][0] == "StaticEmbedding":
         return StaticEncoder(str(name_or_path), folder, modules)
     return TransformerEncoder(
@@ -76,7 +76,8 @@ def copy_model(name: str, target: Path) -> None:
         restore_weights(aside)
 
 
-def _find_folder(name_or_path: str | Path, revision: str | None, download: bool) -> Path:
+def find_folder(name_or_path: str | Path, revision: str | None = None, download: bool = False) -> Path:
+    """Return the folder of a model; names, errors and the network are those of :func:`load_model`."""
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return path
@@ -101,7 +102,7 @@ def _find_folder(name_or_path: str | Path, revision: str | None, download: bool)
     return fetch_folder(meta.hub_id, revision or meta.revision, download=download)
 
 
-def _modules(folder: Path) -> list[tuple[str, Path]]:
+def read_modules(folder: Path) -> list[tuple[str, Path]]:
     """Return ``(kind, folder)`` of each module that ``modules.json`` lists."""
     import json
 
@@ -130,7 +131,7 @@ class _Base:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.unknown_id = _unknown_id(tokenizer)
-        self.prompts = _prompts(folder)
+        self.prompts = read_prompts(folder)
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return ``(len(texts), dim)`` unit vectors; :func:`encoding.encode` has the options."""
@@ -154,10 +155,10 @@ class TransformerEncoder(_Base):
         threads: int | None,
         max_seq_length: int | None,
     ) -> None:
-        super().__init__(name, folder, _tokenizer(modules[0][1]))
+        super().__init__(name, folder, read_tokenizer(modules[0][1]))
         config = read_json(modules[0][1] / "config.json")
         positions = _positions(config)
-        self.max_seq_length = _max_seq_length(modules[0][1], positions, max_seq_length)
+        self.max_seq_length = read_max_seq_length(modules[0][1], config, max_seq_length)
         self._row = min(_ROW, positions)
         self._pad_id = int(config.get("pad_token_id") or 0)
         self._pool = load_pooling(None)
@@ -180,10 +181,7 @@ class TransformerEncoder(_Base):
         """Split ids into parts of at most ``max_seq_length``, each with its special tokens."""
         body = ids[len(self._start) : len(ids) - len(self._end)]
         room = max(1, self.max_seq_length - len(self._start) - len(self._end))
-        return [
-            np.concatenate([self._start, body[i : i + room], self._end])
-            for i in range(0, max(1, len(body)), room)
-        ]
+        return [np.concatenate([self._start, body[i : i + room], self._end]) for i in range(0, max(1, len(body)), room)]
 
     def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int = encoding.BATCH_TOKENS) -> Embeddings:
         """Return ``(len(parts), dim)`` vectors, run in batches of about ``batch_tokens`` tokens."""
@@ -233,9 +231,7 @@ class TransformerEncoder(_Base):
         """Return the special tokens that the tokenizer puts before and after a text."""
         with_special = self.tokenize(["가"])[0]
         body = self._ids(["가"], special=False)[0]
-        start = next(
-            (i for i in range(len(with_special)) if np.array_equal(with_special[i : i + len(body)], body)), 0
-        )
+        start = next((i for i in range(len(with_special)) if np.array_equal(with_special[i : i + len(body)], body)), 0)
         return with_special[:start], with_special[start + len(body) :]
 
 
@@ -244,7 +240,7 @@ class StaticEncoder(_Base):
 
     def __init__(self, name: str, folder: Path, modules: list[tuple[str, Path]]) -> None:
         path = modules[0][1]
-        super().__init__(name, folder, _tokenizer(path))
+        super().__init__(name, folder, read_tokenizer(path))
         weights = read_safetensors(path / "model.safetensors")
         table = weights.get("embedding.weight", weights.get("embeddings"))
         if table is None:
@@ -280,15 +276,13 @@ def _at_least(sizes: Sequence[int], value: int) -> int:
     return next((size for size in sizes if size >= value), value)
 
 
-def _tokenizer(folder: Path) -> Any:
+def read_tokenizer(folder: Path) -> Any:
     """Return the fast tokenizer of a folder; transformers makes it where there is no ``tokenizer.json``."""
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
     if not path.is_file():
-        if any(
-            (folder / name).is_file() for name in ("vocab.txt", "sentencepiece.bpe.model", "spiece.model")
-        ):
+        if any((folder / name).is_file() for name in ("vocab.txt", "sentencepiece.bpe.model", "spiece.model")):
             from ._extras import require
 
             transformers = require("transformers", extra="train")
@@ -297,9 +291,7 @@ def _tokenizer(folder: Path) -> Any:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises bare exceptions
-        raise ModelFolderError(
-            f"{path} is cut off or damaged: {' '.join(str(error).split())[:120]}"
-        ) from error
+        raise ModelFolderError(f"{path} is cut off or damaged: {' '.join(str(error).split())[:120]}") from error
 
 
 def _unknown_id(tokenizer: Any) -> int | None:
@@ -310,7 +302,8 @@ def _unknown_id(tokenizer: Any) -> int | None:
     return None
 
 
-def _prompts(folder: Path) -> Mapping[str, str]:
+def read_prompts(folder: Path) -> Mapping[str, str]:
+    """Return the prompts of a folder by name; ``query`` and ``document`` are always there."""
     path = folder / "config_sentence_transformers.json"
     named = dict(read_json(path).get("prompts") or {}) if path.is_file() else {}
     document = named.get("document") or named.get("passage") or named.get("corpus") or ""
@@ -325,8 +318,9 @@ def _positions(config: Mapping[str, Any]) -> int:
     return positions
 
 
-def _max_seq_length(folder: Path, positions: int, asked: int | None) -> int:
+def read_max_seq_length(folder: Path, config: Mapping[str, Any], asked: int | None = None) -> int:
     """Return what the user asked for, else the folder's own limit (its old or its new form)."""
+    positions = _positions(config)
     if asked is not None:
         if not 3 <= asked <= positions:
             raise InputError(f"max_seq_length is {asked}; the model has 3 to {positions}")

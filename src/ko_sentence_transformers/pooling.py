@@ -58,7 +58,8 @@ _MODES: dict[str, Pooling] = {
     "weightedmean": _weighted_mean,
     "lasttoken": _last,
 }
-_LEGACY = {
+# The flags of the old form, and the mode each one means.
+POOLING_FLAGS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean",
@@ -68,6 +69,25 @@ _LEGACY = {
 }
 
 
+def pooling_modes(folder: Path) -> list[str]:
+    """Return the modes that a ``1_Pooling`` folder describes, in its old or its new form.
+
+    :raises ModelFolderError: for a mode that is not known, or none.
+    """
+    config = read_json(folder / "config.json")
+    if "pooling_mode" in config:
+        chosen = config["pooling_mode"]
+        names = [chosen] if isinstance(chosen, str) else list(chosen)
+    else:
+        names = [mode for key, mode in POOLING_FLAGS.items() if config.get(key)]
+    unknown = [name for name in names if name not in _MODES]
+    if unknown or not names:
+        raise ModelFolderError(
+            f"{folder}: pooling {', '.join(unknown) or 'mode'} is unknown; known: {', '.join(_MODES)}"
+        )
+    return names
+
+
 def load_pooling(folder: Path | None) -> Pooling:
     """Return the pooling that a ``1_Pooling`` folder describes, in its old or its new form; the mean for None.
 
@@ -75,17 +95,7 @@ def load_pooling(folder: Path | None) -> Pooling:
     """
     if folder is None:
         return _mean
-    config = read_json(folder / "config.json")
-    if "pooling_mode" in config:
-        chosen = config["pooling_mode"]
-        names = [chosen] if isinstance(chosen, str) else list(chosen)
-    else:
-        names = [mode for key, mode in _LEGACY.items() if config.get(key)]
-    unknown = [name for name in names if name not in _MODES]
-    if unknown or not names:
-        raise ModelFolderError(
-            f"{folder}: pooling {', '.join(unknown) or 'mode'} is unknown; known: {', '.join(_MODES)}"
-        )
+    names = pooling_modes(folder)
     functions = [_MODES[name] for name in names]
     if len(functions) == 1:
         return functions[0]
@@ -100,9 +110,7 @@ def load_head(kind: str, folder: Path) -> Head:
     if kind == "Normalize":
         return lambda vectors: vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     if kind != "Dense":
-        raise ModelFolderError(
-            f"{folder}: module {kind} is unknown; known: Transformer, Pooling, Dense, Normalize"
-        )
+        raise ModelFolderError(f"{folder}: module {kind} is unknown; known: Transformer, Pooling, Dense, Normalize")
     config = read_json(folder / "config.json")
     activation = str(config.get("activation_function", "torch.nn.modules.activation.Tanh")).rsplit(".", 1)[-1]
     if activation not in ("Identity", "Tanh"):

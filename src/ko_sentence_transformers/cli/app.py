@@ -13,6 +13,7 @@ from . import (
     doctor,
     encode,
     evaluate,
+    export,
     index,
     mine_negatives,
     mining,
@@ -46,6 +47,7 @@ app.command(name="mine-negatives")(mine_negatives.mine_negatives)
 app.command(name="adapt")(adapt.adapt)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
+app.command(name="export")(export.export)
 
 
 @app.callback(invoke_without_command=True)

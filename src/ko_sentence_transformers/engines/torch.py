@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,8 @@ class TorchEngine:
         if not (folder / "model.safetensors").is_file():
             raise ModelFolderError(f"{folder}/model.safetensors is missing; the model folder is incomplete")
         try:
-            model: Any = transformers.AutoModel.from_pretrained(
-                str(folder), dtype=dtype, local_files_only=True
-            )
+            with _quiet(transformers):
+                model: Any = transformers.AutoModel.from_pretrained(str(folder), dtype=dtype, local_files_only=True)
         except Exception as error:  # broken files raise a dozen kinds
             reason = " ".join(str(error).split())[:160]
             raise ModelFolderError(f"{folder}/model.safetensors is cut off or damaged: {reason}") from error
@@ -47,3 +48,18 @@ class TorchEngine:
             )
         hidden: NDArray[np.float32] = output.last_hidden_state.float().cpu().numpy()
         return hidden
+
+
+@contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Keep the loading bar and the report of weights that embeddings do not use (the pooler) off stderr."""
+    log = transformers.utils.logging
+    level, bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bar:
+            log.enable_progress_bar()

@@ -99,9 +99,7 @@ class _Builder:
         return model
 
     def embeddings(self) -> str:
-        words = self.node(
-            "Gather", "embeddings.words", [self.weight("embeddings.word_embeddings.weight"), "input_ids"]
-        )
+        words = self.node("Gather", "embeddings.words", [self.weight("embeddings.word_embeddings.weight"), "input_ids"])
         positions = self.need("embeddings.position_embeddings.weight")
         if "embeddings.token_type_embeddings.weight" in self.weights:
             positions = positions + self.need("embeddings.token_type_embeddings.weight")[0]
@@ -146,9 +144,7 @@ class _Builder:
         attended = self.attention(f"{name}.attention", hidden, mask)
         wide = self.gelu(f"{name}.gelu", self.linear(f"{name}.intermediate.dense", attended))
         narrow = self.linear(f"{name}.output.dense", wide)
-        return self.norm(
-            f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.sum", [narrow, attended])
-        )
+        return self.norm(f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.sum", [narrow, attended]))
 
     def attention(self, name: str, hidden: str, mask: str) -> str:
         query, key, value = (
@@ -167,12 +163,8 @@ class _Builder:
             for part in ("query", "key", "value")
         )
         scale = self.constant("attention.scale", np.float32((self.width // self.heads) ** -0.5))
-        scores = self.node(
-            "Mul", f"{name}.scaled", [self.node("MatMul", f"{name}.scores", [query, key]), scale]
-        )
-        weights = self.node(
-            "Softmax", f"{name}.weights", [self.node("Add", f"{name}.masked", [scores, mask])], axis=-1
-        )
+        scores = self.node("Mul", f"{name}.scaled", [self.node("MatMul", f"{name}.scores", [query, key]), scale])
+        weights = self.node("Softmax", f"{name}.weights", [self.node("Add", f"{name}.masked", [scores, mask])], axis=-1)
         context = self.node("MatMul", f"{name}.context", [weights, value])
         merged = self.node(
             "Reshape",
@@ -200,9 +192,7 @@ class _Builder:
         return self.node("Mul", name, [gate, "half"])
 
     def node(self, operator: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
-        self.nodes.append(
-            self.onnx.helper.make_node(operator, list(inputs), [f"{name}.out"], name=name, **attributes)
-        )
+        self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [f"{name}.out"], name=name, **attributes))
         return f"{name}.out"
 
     def constant(self, name: str, value: Any) -> str:

@@ -1,0 +1,7 @@
+"""Model folders for other readers and quicker engines: ONNX, 8-bit ONNX, OpenVINO, portable."""
+
+from __future__ import annotations
+
+from .exporting import CALIBRATION_SENTENCES, FORMATS, ExportReport, export_model
+
+__all__ = ["CALIBRATION_SENTENCES", "FORMATS", "ExportReport", "export_model"]
