@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ko_sentence_transformers.adaptation import Fields, adapt, corpus_pairs, gain, neighbours
+from ko_sentence_transformers.adaptation import Pairing, adapt, corpus_pairs, gain, neighbours
 from ko_sentence_transformers.cli import run
 from ko_sentence_transformers.data import Pair, read_triplets
 from ko_sentence_transformers.errors import InputError, OutputError
@@ -60,14 +60,14 @@ def test_neighbouring_sentences_pair_up_within_a_text() -> None:
 
 def test_pairs_come_from_columns_or_sentences(tmp_path: Path) -> None:
     named = corpus(tmp_path / "own.jsonl", 6)
-    assert len(corpus_pairs(named, Fields("제목", "본문"))) == 6
+    assert len(corpus_pairs(named, Pairing("제목", "본문"))) == 6
     with pytest.raises(InputError, match=r"--text-field"):
-        corpus_pairs(named, Fields())
+        corpus_pairs(named, Pairing())
     (tmp_path / "usual.tsv").write_text("title\tbody\n가나다\t라마바\n", encoding="utf-8")
-    assert [pair.texts for pair in corpus_pairs(tmp_path / "usual.tsv", Fields())] == [("가나다", "라마바")]
+    assert [pair.texts for pair in corpus_pairs(tmp_path / "usual.tsv", Pairing())] == [("가나다", "라마바")]
     (tmp_path / "short.txt").write_text("네.\n예.\n", encoding="utf-8")
     with pytest.raises(InputError, match="--anchor and --positive"):
-        corpus_pairs(tmp_path / "short.txt", Fields())
+        corpus_pairs(tmp_path / "short.txt", Pairing())
 
 
 def test_adapt_tunes_measures_and_leaves_one_folder(

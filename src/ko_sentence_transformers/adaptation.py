@@ -21,7 +21,7 @@ from .encoding import Encoder, encode
 from .errors import InputError, OutputError
 from .model import load_model
 from .negatives import mine_negatives, write_rows
-from .recipe import load_recipe
+from .recipe import Recipe, load_recipe
 from .records import Record, read_records
 from .registry import DEFAULT_MODEL
 from .scoring import RetrievalData, score_retrieval
@@ -38,11 +38,15 @@ _SHORTEST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
-    """Which columns of the corpus make a pair; empty ones are found by their usual names."""
+class Pairing:
+    """How a corpus becomes pairs: its columns (empty ones are found by their usual names) and what is held out.
+
+    ``holdout`` pairs at the corpus' end, at most a fifth of it, are measured on and not trained on.
+    """
 
     anchor: str = ""
     positive: str = ""
+    holdout: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +75,15 @@ def adapt(
     output: str | Path,
     *,
     model: str | Path = DEFAULT_MODEL,
-    holdout: int = 500,
-    fields: Fields | None = None,
+    pairing: Pairing | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Adapted:
     """Tune ``model`` on the documents of ``corpus`` and write a new model folder.
 
-    :param corpus: pairs (``title body``, ``query doc``, or columns named by ``fields``), or texts of any kind
+    :param corpus: pairs (``title body``, ``query doc``, or columns named by ``pairing``), or texts of any kind
         that :func:`~ko_sentence_transformers.records.read_records` reads: then neighbouring sentences pair up.
-    :param holdout: pairs at the corpus' end that are measured on and not trained on; at most a fifth of it.
     :param overrides: ``key=value`` of the recipe, as ``train.max_steps=200``.
     :param resume: take up an unfinished run of this output.
     :raises InputError: for a corpus with too few pairs, or an override that cannot be.
@@ -92,26 +94,15 @@ def adapt(
     corpus, output = Path(corpus), Path(output)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise OutputError(f"{output} already exists; name a new folder or remove it first")
+    pairing = pairing or Pairing()
     encoder = load_model(model)
-    learned, held = _split(corpus_pairs(corpus, fields or Fields()), holdout, corpus)
+    learned, held = _split(corpus_pairs(corpus, pairing), pairing.holdout, corpus)
     before = gain(encoder, held)
     work = output.with_name(f"{output.name}.pairs")
     if not (resume and work.is_dir()):
         shutil.rmtree(work, ignore_errors=True)
         _write_sets(work, learned, encoder)
-    prompts = [f"model.prompts.{key}={json.dumps(value)}" for key, value in encoder.prompts.items() if value]
-    present = [path.stem for path in sorted(work.glob("*.jsonl"))]
-    recipe = load_recipe(
-        RECIPE,
-        [
-            f"model.base={json.dumps(str(model))}",
-            f"model.max_seq_length={encoder.max_seq_length}",
-            *prompts,
-            *_set_prompts(encoder, present),
-            f"stages=[{{name = 'adapt', sets = {json.dumps(present)}}}]",
-            *overrides,
-        ],
-    )
+    recipe = _recipe(str(model), encoder, work, overrides)
     train(recipe, work, output, resume=resume, on_progress=on_progress)
     after = gain(load_model(output), held)
     counts = json.loads((work / "counts.json").read_text(encoding="utf-8"))
@@ -121,12 +112,13 @@ def adapt(
     return done
 
 
-def corpus_pairs(corpus: Path, fields: Fields) -> Rows[Pair] | tuple[Pair, ...]:
+def corpus_pairs(corpus: Path, pairing: Pairing) -> Rows[Pair] | tuple[Pair, ...]:
     """Return the pairs of a corpus: its own columns, else neighbouring sentences of each text.
 
     :raises InputError: if it holds none.
     """
-    columns = {name: value for name, value in asdict(fields).items() if value}
+    named = {"anchor": pairing.anchor, "positive": pairing.positive}
+    columns = {name: value for name, value in named.items() if value}
     if columns or _has_pairs(corpus):
         return read_pairs(corpus, columns=columns, on_bad_row="drop")
     pairs = tuple(dict.fromkeys(neighbours(read_records(corpus))))
@@ -197,9 +189,22 @@ def _write_sets(work: Path, learned: Sequence[Pair], encoder: Encoder) -> None:
         write_json(aside / "counts.json", {"pairs": len(learned), "negatives": len(mined.triplets)})
 
 
-def _set_prompts(encoder: Encoder, present: Sequence[str]) -> Iterator[str]:
+def _recipe(model: str, encoder: Encoder, work: Path, overrides: Sequence[str]) -> Recipe:
+    """Return the recipe for the model and the sets that there are."""
+    present = [path.stem for path in sorted(work.glob("*.jsonl"))]
+    settings = [
+        f"model.base={json.dumps(model, ensure_ascii=False)}",
+        f"model.max_seq_length={encoder.max_seq_length}",
+        f"stages=[{{name = 'adapt', sets = {json.dumps(present)}}}]",
+    ]
+    settings += [
+        f"model.prompts.{key}={json.dumps(value, ensure_ascii=False)}"
+        for key, value in encoder.prompts.items()
+        if value
+    ]
     query, document = encoder.prompts.get("query", ""), encoder.prompts.get("document", "")
     for name in present:
         for column, prompt in (("anchor", query), ("positive", document), ("negative", document)):
             if prompt and (column != "negative" or name == "triplets"):
-                yield f"data.sets.{name}.prompts.{column}={json.dumps(prompt)}"
+                settings.append(f"data.sets.{name}.prompts.{column}={json.dumps(prompt, ensure_ascii=False)}")
+    return load_recipe(RECIPE, [*settings, *overrides])

@@ -23,7 +23,7 @@ def adapt(
     as_json: Json = False,
 ) -> None:
     """Tune a model on your own documents and say what search gained by it."""
-    from ..adaptation import Fields
+    from ..adaptation import Pairing
     from ..adaptation import adapt as run
     from ..registry import DEFAULT_MODEL
     from .train import shown
@@ -33,8 +33,7 @@ def adapt(
             corpus,
             output,
             model=model or DEFAULT_MODEL,
-            holdout=holdout,
-            fields=Fields(anchor, positive),
+            pairing=Pairing(anchor, positive, holdout),
             overrides=overrides or [],
             resume=resume,
             on_progress=on_progress,
