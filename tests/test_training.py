@@ -350,6 +350,40 @@ def test_a_tokenizer_that_knows_nothing_stops_the_run(base: Path, data: Path, tm
         train(recipe(base, "ko-sbert-sts"), foreign, tmp_path / "out")
 
 
+def test_old_weight_files_of_the_hub_are_fetched_only_when_asked(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+    import torch
+
+    from ko_sentence_transformers.recipe import Model
+    from ko_sentence_transformers.training import base as module
+
+    cached = tmp_path / "cached"
+    cached.mkdir()
+    for path in base.iterdir():
+        if path.suffix == ".json":
+            (cached / path.name).write_bytes(path.read_bytes())
+
+    def fetch(name: str, revision: str | None, *, download: bool) -> Path:
+        assert (name, revision) == ("someone/kobert", "abc")
+        return cached
+
+    def download(name: str, *, revision: str, allow_patterns: list[str]) -> str:
+        assert (name, revision, allow_patterns) == ("someone/kobert", "abc", ["pytorch_model.bin"])
+        state = {key: torch.from_numpy(value) for key, value in weights(base).items()}
+        torch.save(state, cached / "pytorch_model.bin")
+        return str(cached)
+
+    monkeypatch.setattr(module, "fetch_folder", fetch)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with pytest.raises(ModelError, match="not on this disk; allow the download"):
+        module.load_base(Model(base="someone/kobert@abc"), tmp_path)
+    model = module.load_base(Model(base="someone/kobert@abc"), tmp_path, download=True)
+    name = "encoder.layer.0.attention.self.query.weight"
+    np.testing.assert_array_equal(model[0].auto_model.state_dict()[name].numpy(), weights(base)[name])
+
+
 DISTRIBUTED = """
 import sys
 from pathlib import Path

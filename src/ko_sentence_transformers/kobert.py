@@ -43,11 +43,19 @@ class Pieces:
 
 
 def piece_file(folder: Path) -> Path | None:
-    """Return the SentencePiece model of a KoBERT folder, None where it is no KoBERT."""
-    if (folder / "tokenizer.json").is_file():
-        return None
+    """Return the SentencePiece model of a folder, None where there is none by KoBERT's names."""
     named = [folder / "spiece.model", *sorted(folder.glob("tokenizer*.model"))]
     return next((path for path in named if path.is_file()), None)
+
+
+def is_kobert(folder: Path) -> bool:
+    """Return whether a folder has KoBERT's tokenizer and no other: its specials are pieces of the model."""
+    path = piece_file(folder)
+    if path is None or (folder / "tokenizer.json").is_file():
+        return False
+    vocabulary = folder / "vocab.txt"
+    known = vocabulary.read_text(encoding="utf-8").split("\n") if vocabulary.is_file() else read_pieces(path).pieces
+    return set(SPECIAL) <= set(known)
 
 
 def load_tokenizer(folder: str | Path) -> Any:

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
 from typing import Any
 
 from .data import RowReport, Rows, ScoredPair
@@ -70,7 +71,13 @@ class RunReport:
         return {
             "stages": [asdict(stage) for stage in self.stages],
             "data": [
-                {"path": r.path, "sha256": r.sha256, "read": r.read, "kept": r.kept, "dropped": r.reasons()}
+                {
+                    "file": PurePath(r.path).name,
+                    "sha256": r.sha256,
+                    "read": r.read,
+                    "kept": r.kept,
+                    "dropped": r.reasons(),
+                }
                 for r in self.data
             ],
             "precision": self.precision,

@@ -10,7 +10,7 @@ from typing import Any
 from .._extras import require
 from ..errors import ModelError, ModelFolderError, UnknownModelError
 from ..hub import fetch_folder
-from ..kobert import check_golden, convert_folder, piece_file
+from ..kobert import check_golden, convert_folder, is_kobert
 from ..model import copy_model
 from ..recipe import Model
 from ..registry import SHIPPED_FOLDER
@@ -29,7 +29,7 @@ def load_base(model: Model, data: Path, *, download: bool = False) -> Any:
     _quiet()
     with tempfile.TemporaryDirectory(prefix="ko-st-base-") as scratch:
         folder = _folder(model.base, data, Path(scratch), download)
-        if model.tokenizer == "kobert" or piece_file(folder) is not None:
+        if model.tokenizer == "kobert" or is_kobert(folder):
             convert_folder(folder, Path(scratch) / "kobert")
             folder = Path(scratch) / "kobert"
         try:
@@ -55,11 +55,25 @@ def _folder(base: str, data: Path, scratch: Path, download: bool) -> Path:
     if base.startswith((".", "/", "~")) or "/" not in name:
         raise UnknownModelError(f"{base}: no such folder and no shipped model; set model.base to a folder")
     folder = fetch_folder(name, revision or None, download=download)
-    if not any(folder.glob("*.safetensors")) and not (folder / "pytorch_model.bin").is_file():
-        raise ModelFolderError(
-            f"{base}: its weights are not safetensors; convert them once with transformers "
-            "(AutoModel.from_pretrained(...).save_pretrained(DIR)) and set model.base=DIR"
-        )
+    return folder if _has_weights(folder) else _with_pickle(name, revision or None, download=download)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors")) or (folder / "pytorch_model.bin").is_file()
+
+
+def _with_pickle(name: str, revision: str | None, *, download: bool) -> Path:
+    """Fetch the old weight file of a hub model that has no other (some Korean BERTs); read as weights only."""
+    if not download:
+        raise ModelError(f"the weights of {name} are not on this disk; allow the download with --download")
+    hub = require("huggingface_hub", extra="train")
+    try:
+        folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=["pytorch_model.bin"]))
+    except Exception as error:  # its exceptions share no base
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(f"{name} could not be downloaded ({type(error).__name__}): {reason}") from error
+    if not _has_weights(folder):
+        raise ModelFolderError(f"{name} has no weights that can be trained (safetensors or pytorch_model.bin)")
     return folder
 
 
