@@ -20,7 +20,10 @@ from .encoding import Embeddings
 from .errors import InputError
 from .grouping import OUTLIER, Labels
 
-STABILITY_ROWS = 4000
+# Unless told otherwise, the smallest topic has 1.5 times the root of n texts (68 of 2,000, 474 of 100,000): with
+# such topics news titles fell into 8 to 12 topics, with a fifth of it into 30 or more slivers.
+SMALLEST_TOPIC = 5
+STABILITY_ROWS = 2000
 STABILITY_RUNS = 3
 
 
@@ -182,9 +185,7 @@ def _checked(embeddings: Embeddings) -> Embeddings:
         raise InputError(f"embeddings have shape {points.shape}; pass one row a text, (n, dim)")
     broken = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(broken):
-        raise InputError(
-            f"embeddings row {broken[0]} holds NaN or infinity, as do {len(broken) - 1} more rows"
-        )
+        raise InputError(f"embeddings row {broken[0]} holds NaN or infinity, as do {len(broken) - 1} more rows")
     norms = np.linalg.norm(points, axis=1, keepdims=True)
     unit = np.divide(points, norms, out=np.zeros_like(points), where=norms > 0)
     return cast(Embeddings, unit + np.float32(0))  # no negative zeros: they would make equal rows differ
@@ -197,8 +198,10 @@ def _fit(points: Embeddings, counts: Labels, settings: Settings) -> Labels:
     if settings.threshold is not None:
         labels = grouping.agglomerative(points, threshold=settings.threshold, seed=settings.seed)
         return grouping.without_small(labels, counts, settings.min_topic_size or 2)
-    smallest = settings.min_topic_size or max(5, int(counts.sum()) // 500)
-    return grouping.density(points, counts, min_size=smallest, seed=settings.seed)
+    total = int(counts.sum())
+    smallest = settings.min_topic_size or max(SMALLEST_TOPIC, round(1.5 * total**0.5))
+    everyone = settings.reassign_outliers
+    return grouping.density(points, counts, min_size=smallest, seed=settings.seed, everyone=everyone)
 
 
 def _finished(points: Embeddings, labels: Labels, settings: Settings) -> Clusters:

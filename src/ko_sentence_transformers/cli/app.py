@@ -8,6 +8,7 @@ import typer
 
 from . import (
     adapt,
+    cluster,
     compare,
     data,
     doctor,
@@ -22,6 +23,7 @@ from . import (
     search,
     similarity,
     train,
+    trim,
 )
 
 app = typer.Typer(
@@ -42,12 +44,14 @@ app.add_typer(recipes.app, name="recipes")
 app.add_typer(index.app, name="index")
 app.command(name="duplicates")(mining.duplicates)
 app.command(name="paraphrases")(mining.paraphrases)
+app.add_typer(cluster.app, name="cluster")
 app.command(name="train")(train.train)
 app.command(name="mine-negatives")(mine_negatives.mine_negatives)
 app.command(name="adapt")(adapt.adapt)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
 app.command(name="export")(export.export)
+app.command(name="trim")(trim.trim)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,118 @@
+"""The map as a PNG, for a report or a slide; with a font that has Hangul."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._extras import require
+from .colours import GREY, topic_colours
+from .map import View, middle, square
+
+logger = logging.getLogger(__name__)
+
+NAMED_TOPICS = 24
+# File names of fonts with Hangul, best first: those of the systems, then the usual free ones.
+_FONTS = (
+    "Pretendard", "AppleSDGothicNeo", "malgun", "NotoSansKR", "NotoSansCJK", "NanumBarunGothic", "NanumGothic",
+    "NanumSquare", "AppleGothic", "SourceHanSans", "UnDotum", "gulim", "batang",
+)  # fmt: skip
+_INK, _PAPER, _SOFT = "#1d1f23", "#ffffff", "#666b73"
+
+
+def write_picture(path: Path, view: View) -> None:
+    """Write ``view`` as a PNG of 1600 x 1200 points.
+
+    Without a Korean font on the machine the names are left out (numbers stand for the topics), never boxes.
+    """
+    require("matplotlib", extra="topics")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    font = _hangul_font()
+    drawn = view.drawn()
+    places, rows = square(view.xy[drawn]), view.rows()[drawn]
+    figure = Figure(figsize=(10, 7.5), dpi=160, facecolor=_PAPER)
+    FigureCanvasAgg(figure)
+    axes: Any = figure.add_axes((0.03, 0.03, 0.94, 0.86))
+    axes.set_axis_off()
+    axes.set_xlim(-3000, 68535)
+    axes.set_ylim(-3000, 68535)
+    colours = np.array([*topic_colours(len(view.topics)), GREY])
+    size = float(np.clip(24_000 / (len(drawn) + 800), 0.8, 22))
+    order = np.argsort(rows >= 0, kind="stable")  # outliers under the topics
+    alpha = np.where(rows[order] >= 0, 0.75, 0.3)
+    axes.scatter(*places[order].T, s=size, c=colours[rows[order]], alpha=alpha, linewidths=0)
+    if font is None:
+        logger.warning("no Korean font found: map.png has numbers for names; install one (Debian: fonts-nanum)")
+    _names(axes, view, places, rows, font)
+    if font is not None:
+        figure.text(0.04, 0.945, _short(view.title, 60), fontproperties=_sized(font, 17), color=_INK)
+    outside = f" · {np.mean(view.labels < 0):.0%} outside" if (view.labels < 0).any() else ""
+    facts = f"{len(view.texts):,} texts · {len(view.topics)} topics{outside}"
+    figure.text(0.04, 0.915, facts, fontproperties=_sized(font, 10.5), color=_SOFT)
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.int64], font: Path | None) -> None:
+    """Write the names of the largest topics, moved apart where they would cover each other."""
+    from matplotlib.patheffects import withStroke
+
+    taken: list[tuple[float, float, float, float]] = []
+    for at, topic in enumerate(view.topics[:NAMED_TOPICS]):
+        name = _short(topic.name, 24) if font else str(topic.topic)
+        x, y = (float(value) for value in middle(places[rows == at]))
+        wide, high = 560 * sum(2 if ord(c) > 0x1100 else 1 for c in name) / 1.6, 1500
+        x = min(max(x, wide - 2500), 68000 - wide)
+        for shift in (0, 1, -1, 2, -2, 3, -3, 4, -4):
+            box = (x - wide, y + shift * 2 * high - high, x + wide, y + shift * 2 * high + high)
+            if not any(b[0] < box[2] and b[2] > box[0] and b[1] < box[3] and b[3] > box[1] for b in taken):
+                break
+        else:
+            continue
+        taken.append(box)
+        axes.text(
+            x, (box[1] + box[3]) / 2, name, ha="center", va="center", color=_INK, fontproperties=_sized(font, 10.5),
+            path_effects=[withStroke(linewidth=3, foreground=_PAPER, alpha=0.9)],
+        )  # fmt: skip
+
+
+def _sized(font: Path | None, size: float) -> Any:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(fname=str(font), size=size) if font else FontProperties(size=size)
+
+
+def _hangul_font() -> Path | None:
+    """Return the file of a font that draws Hangul: of the system, else of koreanize-matplotlib."""
+    from matplotlib.font_manager import findSystemFonts
+
+    found = [Path(name) for name in sorted(findSystemFonts())]
+    # The package itself is not imported: that would change matplotlib for the whole process.
+    spec = importlib.util.find_spec("koreanize_matplotlib")
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        found.append(Path(folder) / "fonts" / "NanumGothic.ttf")
+    for wanted in _FONTS:
+        named = [path for path in found if path.stem.lower().startswith(wanted.lower()) and _draws_hangul(path)]
+        if named:
+            plain = [path for path in named if not path.stem.lower().endswith(("bold", "light", "thin", "black"))]
+            return (plain or named)[0]
+    return next((path for path in found if _draws_hangul(path)), None)
+
+
+def _draws_hangul(path: Path) -> bool:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return bool(FT2Font(str(path)).get_char_index(ord("힣")))
+    except (OSError, RuntimeError):
+        return False
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
