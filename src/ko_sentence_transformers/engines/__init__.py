@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, MissingExtraError, ModelFolderError
 
+# Where sentence-transformers keeps them.
+ONNX_FILE = Path("onnx", "model.onnx")
+OPENVINO_FILE = Path("openvino", "openvino_model.xml")
 NAMES = ("openvino", "onnxruntime", "torch")
 
 
@@ -48,7 +51,8 @@ def default_engine() -> str:
 def load_engine(name: str | None, folder: Path, *, threads: int | None = None) -> Engine:
     """Load the network of a model folder into the engine ``name``.
 
-    By default that is the quickest engine installed for a folder with an ONNX file, and torch for one without.
+    By default that is the quickest engine installed for a folder with a network file (``onnx/model.onnx``, or
+    ``openvino/openvino_model.xml`` for openvino), and torch for one without.
 
     :param threads: processor threads to use; all by default.
     :raises InputError: for an unknown engine or a thread count below 1.
@@ -56,21 +60,23 @@ def load_engine(name: str | None, folder: Path, *, threads: int | None = None) -
     """
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}; it must be at least 1")
-    onnx_file = folder / "onnx" / "model.onnx"
+    network = folder / ONNX_FILE
+    if not network.is_file() and name in (None, "openvino") and (folder / OPENVINO_FILE).is_file():
+        network, name = folder / OPENVINO_FILE, "openvino"
     if name is None:
-        name = default_engine() if onnx_file.is_file() else "torch"
+        name = default_engine() if network.is_file() else "torch"
     if name not in NAMES:
         raise InputError(f"engine {name!r} is unknown; choose one of {', '.join(NAMES)}")
     if name == "torch":
         from .torch import TorchEngine
 
         return TorchEngine(folder, threads=threads)
-    if not onnx_file.is_file():
-        raise ModelFolderError(f"{onnx_file} is missing; make it with ko-st export, or use the engine torch")
+    if not network.is_file():
+        raise ModelFolderError(f"{network} is missing; make it with ko-st export, or use the engine torch")
     if name == "openvino":
         from .openvino import OpenVinoEngine
 
-        return OpenVinoEngine(onnx_file, threads=threads)
+        return OpenVinoEngine(network, threads=threads)
     from .onnxruntime import OnnxRuntimeEngine
 
-    return OnnxRuntimeEngine(onnx_file, threads=threads)
+    return OnnxRuntimeEngine(network, threads=threads)

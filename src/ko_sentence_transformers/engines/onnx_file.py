@@ -21,9 +21,14 @@ _VARINT, _BYTES = 0, 2
 
 
 def packs(path: Path) -> bool:
-    """Return whether the graph keeps several texts of a row apart."""
+    """Return whether the graph keeps several texts of a row apart, from the producer that the file names.
+
+    ONNX names it at the start, OpenVINO's XML at the end.
+    """
     with path.open("rb") as stream:
-        return PACKED_PRODUCER.encode() in stream.read(256)
+        if path.suffix == ".xml":
+            stream.seek(max(0, path.stat().st_size - 4096))
+        return PACKED_PRODUCER.encode() in stream.read(256 if path.suffix == ".onnx" else 4096)
 
 
 def read_initializers(path: Path) -> dict[str, NDArray[np.generic]]:

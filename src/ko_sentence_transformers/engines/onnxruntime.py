@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,12 @@ from ..errors import ModelFolderError
 from .onnx_file import packs
 
 
+def load_onnxruntime() -> Any:
+    """Import onnxruntime with its usage statistics off: they go to a web service and write into the home folder."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return require("onnxruntime", extra="onnxruntime")
+
+
 class OnnxRuntimeEngine:
     """An inference session; its own threads work on one batch at a time."""
 
@@ -20,7 +27,7 @@ class OnnxRuntimeEngine:
     parallelism = 1
 
     def __init__(self, onnx_file: Path, *, threads: int | None = None) -> None:
-        runtime = require("onnxruntime", extra="onnxruntime")
+        runtime = load_onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads or os.cpu_count() or 1
         options.log_severity_level = 3

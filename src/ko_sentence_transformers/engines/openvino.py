@@ -27,11 +27,11 @@ def load_openvino() -> Any:
 
 
 class OpenVinoEngine:
-    """A compiled network with one request a stream."""
+    """A compiled network, read from ``.onnx`` or ``.xml``, with one request a stream."""
 
     name = "openvino"
 
-    def __init__(self, onnx_file: Path, *, threads: int | None = None) -> None:
+    def __init__(self, network: Path, *, threads: int | None = None) -> None:
         openvino = load_openvino()
         threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
         # One stream a core: each works on a batch of its own, and no core waits for another.
@@ -48,11 +48,11 @@ class OpenVinoEngine:
             options["CACHE_DIR"] = str(folder)
         core = openvino.Core()
         try:
-            compiled = core.compile_model(str(onnx_file), "CPU", options)
+            compiled = core.compile_model(str(network), "CPU", options)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-160:]
-            raise ModelFolderError(f"{onnx_file}: not a readable ONNX model: {reason}") from error
-        self.packs = packs(onnx_file)
+            raise ModelFolderError(f"{network}: not a readable model: {reason}") from error
+        self.packs = packs(network)
         self._inputs = [port.any_name for port in compiled.inputs]
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallelism):
