@@ -303,6 +303,28 @@ def test_estimate_counts_what_a_run_does(base: Path, data: Path, tmp_path: Path)
     assert 0 <= found.stages[0].padding < 0.5
 
 
+def test_dry_run_and_errors_on_the_command_line(
+    base: Path, data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from ko_sentence_transformers.cli import run
+
+    command = ["train", "ko-sbert-nli", "--data", str(data), "--output", str(tmp_path / "out")]
+    command += ["--set", f"model.base={base}", "--set", "train.batch_size=8"]
+    assert run([*command, "--dry-run", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["steps"] == 15 and found["stages"][0]["warmup_steps"] == 2 and found["tokens"] > 1000
+    assert run([*command, "--dry-run"]) == 0
+    assert "steps   15 (warmup 2, evaluation each 1)" in capfd.readouterr().out
+    assert not list(tmp_path.iterdir())
+    for wrong, said in (
+        (["--set", "train.learning_rat=1"], "did you mean train.learning_rate?"),
+        (["--set", "data.dev=none.tsv"], "none.tsv: no such file"),
+    ):
+        assert run([*command, *wrong]) == 1
+        printed = capfd.readouterr()
+        assert said in printed.err and printed.out == "" and printed.err.count("ko-st:") == 1
+
+
 def test_data_that_cannot_be_used_says_where(base: Path, data: Path, tmp_path: Path) -> None:
     broken = kornlu(tmp_path / "broken", premises=4)
     snli = broken / "KorNLI" / "snli_1.0_train.ko.tsv"
