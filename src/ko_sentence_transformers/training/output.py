@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from .._files import atomic_folder, write_json
 from ..card import model_card
+from ..errors import OutputError
 from ..kobert import write_golden
 from ..recipe import Recipe
 from ..run_report import RunReport
@@ -25,7 +28,10 @@ def write_model(folder: Path, model: Any, recipe: Recipe, figures: RunReport) ->
     :raises OutputError: if it cannot be written.
     """
     with atomic_folder(folder) as aside:
-        model.save_pretrained(str(aside), create_model_card=False)
+        try:
+            model.save_pretrained(str(aside), create_model_card=False)
+        except SafetensorError as error:  # a full disk, in the library's words
+            raise OutputError(f"cannot write {folder}: {error}; make room, then --resume") from error
         legacy_metadata(aside, max_seq_length=recipe.model.max_seq_length)
         for path in aside.glob("*.safetensors"):
             path.chmod(0o644)  # the library makes them private

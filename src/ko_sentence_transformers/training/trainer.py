@@ -149,6 +149,6 @@ def load_weights(model: Any, checkpoint: Path) -> None:
 def _unsaved(path: Path, error: Exception) -> OutputError:
     if isinstance(error, OutputError):
         reason = str(error).partition(": ")[2].partition(";")[0] or str(error)
-    else:
-        reason = " ".join(str(error).split())[:120]
+    else:  # torch says where its writer stopped, not why
+        reason = f"the file could not be written whole, is the disk full? ({' '.join(str(error).split())[:80]})"
     return OutputError(f"cannot write {path}: {reason}; the checkpoint before it is intact: make room, then --resume")
