@@ -150,6 +150,7 @@ def test_full_disk_at_a_checkpoint_leaves_the_one_before(
     assert same(tmp_path / "out", tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_published_width_from_end_to_end(data: Path, tmp_path: Path) -> None:
     """768 wide, 20 steps, on the command line; loads in plain sentence-transformers and in ours."""
     from sentence_transformers import SentenceTransformer
@@ -440,6 +441,7 @@ torch.distributed.destroy_process_group()
 @pytest.mark.slow
 def test_two_processes_share_their_negatives(base: Path, data: Path, tmp_path: Path) -> None:
     more = ("train.max_steps=3", "train.mixing=proportional", "train.batch_size=4", "data.sets.sts.batch_size=2")
+    more += ("train.matryoshka_dims=[32, 16]",)
     file = tmp_path / "chosen.toml"
     file.write_text(recipe(base, "ko-sbert-multitask", *more).to_toml(), encoding="utf-8")
     (tmp_path / "run.py").write_text(DISTRIBUTED, encoding="utf-8")
