@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .exporting import CALIBRATION_SENTENCES, FORMATS, ExportReport, export_model
+from .exporting import CALIBRATION_SENTENCES, FORMATS, ExportReport, export_model, write_full_precision
 
-__all__ = ["CALIBRATION_SENTENCES", "FORMATS", "ExportReport", "export_model"]
+__all__ = ["CALIBRATION_SENTENCES", "FORMATS", "ExportReport", "export_model", "write_full_precision"]

@@ -67,7 +67,7 @@ def export_model(
 
     :param name_or_path: a shipped name, a sentence-transformers folder with ``model.safetensors``, or a hub id.
     :param calibration: the texts that 8-bit ranges are measured on; 300 built-in Korean sentences by default.
-    :raises ModelError: if the vectors differ (mean cosine under 0.99, one under 0.95) or are not finite; nothing is written.
+    :raises ModelError: if vectors differ (mean cosine under 0.99, one under 0.95) or are not finite; nothing is left.
     :raises ModelFolderError: for an architecture that cannot be exported, or an incomplete folder.
     :raises OutputError: if ``target`` exists or cannot be written.
     """

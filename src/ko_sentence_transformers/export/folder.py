@@ -91,7 +91,7 @@ def _tokenizer_config(source: Path, limit: int) -> dict[str, Any]:
         if isinstance(facts.get(name), Mapping):  # an AddedToken written out
             facts[name] = facts[name]["content"]
     # The class that takes tokenizer.json as it is, in transformers 4 and 5 alike.
-    return {**facts, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit}
+    return dict(sorted({**facts, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit}.items()))
 
 
 def _pooling(kind: str, folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def quantize_graph(graph: onnx.ModelProto, parts: Sequence[TokenIds]) -> onnx.Mo
     :param parts: token ids of the texts that the ranges of the activations are measured on.
     """
     # It would send usage statistics to a web service otherwise.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     with _quiet():
         nncf = require("nncf", extra="export")
         data = nncf.Dataset(
