@@ -1,10 +1,14 @@
 """Hybrid order: cosine and BM25 as standard scores, added; words count for as much as they single rows out.
 
 The scores of each list are measured in standard deviations over the best :data:`POOL` rows of that list, so that
-neither the model's range of cosines nor the number of query terms matters. A list of words whose best row
-stands out (a name, a number, a quoted rule) is strong evidence; one where many rows score alike (an everyday
-question in words the texts do not use) is nearly none, and its weight falls with the third power of how much the
-best row stands out. The constants were chosen on four sets of title-and-text pairs; see docs/search.md.
+neither the model's range of cosines nor the number of query terms matters. Words weigh by how much there is to them:
+
+- a list whose best row stands out (a name, a number, a quoted rule) is strong evidence, one where many rows score
+  alike (an everyday question in words that the texts do not use) nearly none; the weight falls with the third
+  power of how much the best row stands out;
+- a query of many terms (a paragraph, a point of law) has its subject in some of them.
+
+The constants were chosen on four sets of title-and-text pairs; see docs/search.md.
 """
 
 from __future__ import annotations
@@ -17,14 +21,16 @@ from numpy.typing import NDArray
 from .lexical import Candidates
 
 POOL = 200
-WEIGHT, DECISIVE, POWER = 1.2, 0.57, 3
+WEIGHT = 1.2
+DECISIVE, MANY = 0.64, 12
 
 
-def fuse(cosines: Candidates, bm25: Candidates, total: int) -> Candidates:
+def fuse(cosines: Candidates, bm25: Candidates, *, terms: int, total: int) -> Candidates:
     """Return chunks by their fused score, best first.
 
     :param cosines: the nearest chunks, best first, then any others that ``bm25`` holds, with exact cosines.
     :param bm25: the chunks with the best words, best first.
+    :param terms: how many terms of the query the index knows.
     :param total: chunks that could have been found.
     """
     pool = min(POOL, total)
@@ -32,7 +38,7 @@ def fuse(cosines: Candidates, bm25: Candidates, total: int) -> Candidates:
     words = _standard(np.concatenate([bm25.scores, np.zeros(max(1, pool - len(bm25.scores)), np.float32)]), pool)
     # The greatest standard score that one of n values can have is sqrt(n - 1).
     standing = float(words[0]) / math.sqrt(max(1, pool - 1))
-    weight = WEIGHT * min(1.0, standing / DECISIVE) ** POWER
+    weight = WEIGHT * max(min(1.0, standing / DECISIVE) ** 3, min(1.0, terms / MANY) ** 2)
     floor = float(words[-1])  # what a row without any of the words gets
     known = dict(zip(bm25.ids.tolist(), words.tolist(), strict=False))
     fused = np.array(

@@ -24,6 +24,7 @@ MODES = ("hybrid", "dense", "lexical")
 # A filter that leaves at most this many chunks is searched exactly; above, candidates are tested one by one.
 SELECTED = 10_000
 _WORD_POOL = 1000
+_SHALLOW = 40
 _DEEPER = 4
 _NOWHERE: tuple[float | None, int | None] = (None, None)
 _Places = dict[int, tuple[float | None, int | None]]
@@ -56,7 +57,8 @@ class Search:
     def hits(self) -> list[IndexHit]:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
         reach = self._total if self._selected is None else len(self._selected)
-        depth = max(POOL, 2 * self._request.k)
+        # The standard scores of a hybrid are those of a pool; one list alone needs little more than k.
+        depth = max(POOL if self._request.mode == "hybrid" else _SHALLOW, 4 * self._request.k)
         while reach:
             hits = self._hits(depth)
             if len(hits) >= self._request.k or depth >= reach:
@@ -67,7 +69,7 @@ class Search:
     def _hits(self, depth: int) -> list[IndexHit]:
         mode = self._request.mode
         cosines = self._dense(depth) if mode != "lexical" else None
-        bm25 = self._lexical(max(depth, _WORD_POOL)) if mode != "dense" else None
+        bm25 = self._lexical(max(depth, _WORD_POOL) if mode == "hybrid" else depth) if mode != "dense" else None
         if cosines is None or bm25 is None:
             order = bm25 if cosines is None else cosines
             assert order is not None  # one of the two is there in every mode
@@ -76,7 +78,7 @@ class Search:
             more = self._vectors.scores(self._embedding(), others)
             joined = Candidates(np.concatenate([cosines.ids, more.ids]), np.concatenate([cosines.scores, more.scores]))
             total = self._total if self._selected is None else len(self._selected)
-            order = fuse(joined, bm25, total)
+            order = fuse(joined, bm25, terms=len(self._terms), total=total)
             cosines = joined
         return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0))
 
