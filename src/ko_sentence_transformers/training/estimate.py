@@ -62,8 +62,9 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
     model = load_base(recipe.model, folder, download=download).to("cuda" if cuda else "cpu")
     stages = tuple(_stage(recipe, stage, items, model) for stage, items in zip(recipe.runs, sets, strict=True))
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    # Adam's two moments come with the first update, which is not run here.
-    peak = (torch.cuda.max_memory_allocated() if cuda else _resident()) + 2 * weights
+    # Adam's two moments come with the first update, which is not run here; a run also keeps the base and the
+    # result of each seed in main memory.
+    peak = torch.cuda.max_memory_allocated() + 2 * weights if cuda else _resident() + 4 * weights
     seeds = len(recipe.seeds)
     return Estimate(
         seeds * sum(stage.steps for stage in stages),
