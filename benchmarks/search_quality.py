@@ -147,8 +147,8 @@ def words_only(records: list[Record]) -> Callable[[str], list[str]]:
     connection.executemany("INSERT INTO words(terms) VALUES (?)", ((lexical.joined(found),) for found in terms))
 
     def search(query: str) -> list[str]:
-        weights = lexical.weigh(connection, analyser, query, len(records))
-        found = lexical.search(connection, weights.terms, limit=K)
+        terms = lexical.known_terms(connection, analyser, query, len(records))
+        found = lexical.search(connection, terms, limit=K)
         return [records[row - 1].id for row in found.ids.tolist()]
 
     return search

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from .encoding import Encoder, encode, similarity
     from .errors import KoSTError
     from .evaluation import evaluate
+    from .index import SearchIndex
+    from .mining import duplicates, paraphrases
     from .model import load_model
     from .negatives import mine_negatives
     from .recipe import Recipe, load_recipe
+    from .records import Record
     from .registry import list_models
     from .retrieval import search
     from .training import train
@@ -24,13 +27,17 @@ _OWNERS = {
     "Encoder": "encoding",
     "KoSTError": "errors",
     "Recipe": "recipe",
+    "Record": "records",
+    "SearchIndex": "index",
     "adapt": "adaptation",
+    "duplicates": "mining",
     "encode": "encoding",
     "evaluate": "evaluation",
     "list_models": "registry",
     "load_model": "model",
     "load_recipe": "recipe",
     "mine_negatives": "negatives",
+    "paraphrases": "mining",
     "search": "retrieval",
     "similarity": "encoding",
     "train": "training",
@@ -39,14 +46,18 @@ __all__ = [
     "Encoder",
     "KoSTError",
     "Recipe",
+    "Record",
+    "SearchIndex",
     "__version__",
     "adapt",
+    "duplicates",
     "encode",
     "evaluate",
     "list_models",
     "load_model",
     "load_recipe",
     "mine_negatives",
+    "paraphrases",
     "search",
     "similarity",
     "train",

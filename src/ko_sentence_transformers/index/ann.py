@@ -7,6 +7,7 @@ searched exactly (see :mod:`.vectors`), deleted ones are dropped when their rows
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import math
 import os
@@ -83,6 +84,9 @@ def maintain(folder: Path, *, rebuild: bool = False) -> AnnFile | None:
 
     :param rebuild: make it anew from the rows, without what was deleted.
     """
+    if importlib.util.find_spec("faiss") is None:
+        logger.info("faiss is not installed (extra search): every search of %s is exact", folder)
+        return None
     with closing(Store.open(folder)) as store:
         with store.reading() as connection:
             old = facts(store)

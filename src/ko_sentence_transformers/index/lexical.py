@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 
 from ..morphemes import Analyser, Term
 
-# SQLite's constant k1: one term gives at most this many times its inverse document frequency.
-_CEILING = 1.2 + 1
 # Above this many chunks, terms found in more than COMMON of them are left out: they cost time, not rank.
 LARGE = 50_000
 COMMON = 0.05
@@ -26,31 +23,21 @@ class Candidates(NamedTuple):
     scores: NDArray[np.float32]
 
 
-class Weights(NamedTuple):
-    """The terms of a query that occur in the index, and the highest BM25 score they could give together."""
-
-    terms: list[str]
-    ceiling: float
-
-
 def joined(terms: Sequence[Term]) -> str:
     """Return terms as the full-text index holds them."""
     return " ".join(term.form for term in terms)
 
 
-def weigh(connection: sqlite3.Connection, analyser: Analyser, query: str, total: int) -> Weights:
-    """Analyse a query and look up how rare its terms are among ``total`` chunks."""
-    forms = list(dict.fromkeys(term.form for term in next(iter(analyser.terms([query])))))
-    found: list[tuple[str, int]] = []
+def known_terms(connection: sqlite3.Connection, analyser: Analyser, query: str, total: int) -> list[str]:
+    """Return the terms of a query that occur among ``total`` chunks, each once."""
+    forms = dict.fromkeys(term.form for term in next(iter(analyser.terms([query]))))
+    counts: dict[str, int] = {}
     for form in forms:
         row = connection.execute("SELECT doc FROM word_rows WHERE term = ?", (form,)).fetchone()
         if row:
-            found.append((form, int(row[0])))
-    if total > LARGE:
-        rare = [(form, count) for form, count in found if count <= COMMON * total]
-        found = rare or found
-    ceiling = _CEILING * sum(max(1e-6, math.log((total - n + 0.5) / (n + 0.5))) for _, n in found)
-    return Weights([form for form, _ in found], ceiling)
+            counts[form] = int(row[0])
+    rare = [form for form, count in counts.items() if count <= COMMON * total]
+    return rare if total > LARGE and rare else list(counts)
 
 
 def search(

@@ -52,7 +52,7 @@ class Search:
         self._selected = self._select() if request.where else None
         self._terms: list[str] = []
         if analyser is not None and request.mode != "dense":
-            self._terms = lexical.weigh(store.connection, analyser, request.query, self._total).terms
+            self._terms = lexical.known_terms(store.connection, analyser, request.query, self._total)
 
     def hits(self) -> list[IndexHit]:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
