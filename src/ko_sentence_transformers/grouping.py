@@ -20,6 +20,7 @@ FEATURES = 5
 # HDBSCAN's time grows with the square: above this many points the cores are found in a sample.
 CORE_POINTS = 30_000
 NEIGHBOURS = 15
+ROUNDS = 3
 JOIN_SHARE = 0.2  # three of fifteen neighbours
 
 
@@ -33,7 +34,8 @@ def kmeans(points: Embeddings, counts: Labels, *, k: int, seed: int) -> Labels:
     sklearn = require("sklearn.cluster", extra="topics")
     features = points if len(points) < manifold.MIN_ROWS else manifold.reduce(points, FEATURES, seed=seed)
     model = sklearn.KMeans(k, n_init=10, random_state=seed)
-    return np.asarray(model.fit_predict(features, sample_weight=counts), dtype=np.int64)
+    with manifold.one_thread():
+        return np.asarray(model.fit_predict(features, sample_weight=counts), dtype=np.int64)
 
 
 def agglomerative(points: Embeddings, *, threshold: float, seed: int) -> Labels:
@@ -74,32 +76,40 @@ def density(points: Embeddings, counts: Labels, *, min_size: int, seed: int, eve
     labels[drawn] = model.fit_predict(features[drawn])
     if labels.max() < 0:
         return np.zeros(len(points), dtype=np.int64)  # one cloud without denser parts is one topic
-    labels = _joined(features, labels, 0 if everyone else JOIN_SHARE)
+    labels = _joined(features, labels, everyone=everyone)
     # A text that many people wrote word for word is a topic, even if nothing else is near.
     repeated = np.flatnonzero((labels == OUTLIER) & (counts >= min_size))
     labels[repeated] = labels.max(initial=OUTLIER) + 1 + np.arange(len(repeated))
     return without_small(labels, counts, min_size)
 
 
-def _joined(features: Embeddings, labels: Labels, share: float) -> Labels:
-    """Give points outside of the cores to the topic of their neighbours.
-
-    :param share: of the neighbours that must lie in that topic; 0 for the nearest core whatever its distance.
-    """
+def _joined(features: Embeddings, labels: Labels, *, everyone: bool) -> Labels:
+    """Let the cores grow: points outside join the topic of their neighbours, in rounds."""
     sklearn = require("sklearn.neighbors", extra="topics")
-    core, lost = np.flatnonzero(labels >= 0), np.flatnonzero(labels < 0)
-    among = core if share == 0 else np.arange(len(labels))
+    count = min(NEIGHBOURS, len(features))
+    lost = np.flatnonzero(labels < 0)
     if not len(lost):
         return labels
-    count = min(NEIGHBOURS, len(among))
-    nearest = sklearn.NearestNeighbors(n_neighbors=count).fit(features[among])
-    votes = labels[among[nearest.kneighbors(features[lost], return_distance=False)]]  # (lost, count)
-    tally = np.zeros((len(lost), int(labels.max()) + 1), dtype=np.int32)
+    index = sklearn.NearestNeighbors(n_neighbors=count).fit(features)
+    around = index.kneighbors(features[lost], return_distance=False)
+    for _ in range(ROUNDS):
+        labels[lost] = np.where(labels[lost] >= 0, labels[lost], _vote(labels[around], JOIN_SHARE))
+    rest = lost[labels[lost] < 0]
+    if everyone and len(rest):
+        settled = np.flatnonzero(labels >= 0)
+        index = sklearn.NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(settled))).fit(features[settled])
+        around = settled[index.kneighbors(features[rest], return_distance=False)]
+        labels[rest] = _vote(labels[around], 0)
+    return labels
+
+
+def _vote(votes: Labels, share: float) -> Labels:
+    """Return the label that most of a row's votes are for, if ``share`` of all votes are: ``(rows,)``."""
+    tally = np.zeros((len(votes), int(votes.max(initial=0)) + 1), dtype=np.int32)
     rows, columns = np.nonzero(votes >= 0)
     np.add.at(tally, (rows, votes[rows, columns]), 1)
-    out = labels.copy()
-    out[lost] = np.where(tally.max(axis=1) >= max(1, share * count), tally.argmax(axis=1), OUTLIER)
-    return out
+    enough = tally.max(axis=1) >= max(1, share * votes.shape[1])
+    return np.where(enough, tally.argmax(axis=1), OUTLIER)
 
 
 def _few(points: Embeddings) -> Labels:

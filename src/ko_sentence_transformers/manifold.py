@@ -6,6 +6,7 @@ compiler takes a few seconds at the first call of a process.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import cast
 
 import numpy as np
@@ -15,6 +16,12 @@ from .encoding import Embeddings
 
 # Below this many rows the neighbourhoods say nothing that the embeddings themselves do not.
 MIN_ROWS = 60
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Let linear algebra run on one thread: the number of threads changes the last bits, and they the result."""
+    limits: AbstractContextManager[object] = require("threadpoolctl", extra="topics").threadpool_limits(1)
+    return limits
 
 
 def reduce(points: Embeddings, dim: int, *, seed: int, spread: bool = False) -> Embeddings:
@@ -36,7 +43,8 @@ def reduce(points: Embeddings, dim: int, *, seed: int, spread: bool = False) -> 
         random_state=seed,
         n_jobs=1,
     )
-    return cast(Embeddings, np.asarray(model.fit_transform(points), dtype=np.float32))
+    with one_thread():
+        return cast(Embeddings, np.asarray(model.fit_transform(points), dtype=np.float32))
 
 
 def _principal(points: Embeddings, dim: int) -> Embeddings:

@@ -94,7 +94,12 @@ def square(xy: Embeddings) -> NDArray[np.float64]:
     """Return the coordinates on a square of :data:`GRID` units, proportions kept, far-off points drawn in."""
     if not len(xy):
         return np.zeros((0, 2))
+    # A handful of far-off points must not shrink all others: they are moved to the edge.
     low, high = np.percentile(xy, [0.2, 99.8], axis=0)
+    low, high = (
+        np.maximum(low - 0.2 * (high - low), xy.min(axis=0)),
+        np.minimum(high + 0.2 * (high - low), xy.max(axis=0)),
+    )
     points = np.clip(xy, low, high).astype(np.float64)
     width = max(float((high - low).max()), 1e-9)
     centre = (low + high) / 2

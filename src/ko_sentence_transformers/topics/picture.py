@@ -41,10 +41,9 @@ def write_picture(path: Path, view: View) -> None:
     FigureCanvasAgg(figure)
     axes: Any = figure.add_axes((0.03, 0.03, 0.94, 0.86))
     axes.set_axis_off()
-    axes.set_xlim(-3000, 68535)
-    axes.set_ylim(-3000, 68535)
+    _fit(axes, places, ratio=9.4 / 6.45)
     colours = np.array([*topic_colours(len(view.topics)), GREY])
-    size = float(np.clip(24_000 / (len(drawn) + 800), 0.8, 22))
+    size = float(np.clip(40_000 / (len(drawn) + 1500), 1.0, 24))
     order = np.argsort(rows >= 0, kind="stable")  # outliers under the topics
     alpha = np.where(rows[order] >= 0, 0.75, 0.3)
     axes.scatter(*places[order].T, s=size, c=colours[rows[order]], alpha=alpha, linewidths=0)
@@ -59,27 +58,38 @@ def write_picture(path: Path, view: View) -> None:
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
+def _fit(axes: Any, places: NDArray[np.float64], *, ratio: float) -> None:
+    """Show all points, in proportion: a unit is as wide as it is high."""
+    low, high = (places.min(axis=0), places.max(axis=0)) if len(places) else (np.zeros(2), np.ones(2))
+    middle_x, middle_y = (low + high) / 2
+    half = 0.54 * max(float(high[1] - low[1]), float(high[0] - low[0]) / ratio, 1.0)
+    axes.set_xlim(middle_x - half * ratio, middle_x + half * ratio)
+    axes.set_ylim(middle_y - half, middle_y + half)
+
+
 def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.int64], font: Path | None) -> None:
-    """Write the names of the largest topics, moved apart where they would cover each other."""
+    """Write the names of the largest topics, moved up or down where they would cover each other."""
     from matplotlib.patheffects import withStroke
 
-    taken: list[tuple[float, float, float, float]] = []
+    halo = [withStroke(linewidth=3, foreground=_PAPER, alpha=0.9)]
+    renderer = axes.figure.canvas.get_renderer()
+    frame, to_data = axes.get_window_extent(renderer), axes.transData.inverted()
+    taken: list[Any] = []
     for at, topic in enumerate(view.topics[:NAMED_TOPICS]):
-        name = _short(topic.name, 24) if font else str(topic.topic)
-        x, y = (float(value) for value in middle(places[rows == at]))
-        wide, high = 560 * sum(2 if ord(c) > 0x1100 else 1 for c in name) / 1.6, 1500
-        x = min(max(x, wide - 2500), 68000 - wide)
-        for shift in (0, 1, -1, 2, -2, 3, -3, 4, -4):
-            box = (x - wide, y + shift * 2 * high - high, x + wide, y + shift * 2 * high + high)
-            if not any(b[0] < box[2] and b[2] > box[0] and b[1] < box[3] and b[3] > box[1] for b in taken):
+        name = _short(topic.name, 28) if font else str(topic.topic)
+        place = middle(places[rows == at])
+        text = axes.text(*place, name, ha="center", va="center", color=_INK, path_effects=halo)
+        text.set_fontproperties(_sized(font, 10.5))
+        box = text.get_window_extent(renderer)
+        inwards = max(0.0, frame.x0 - box.x0) - max(0.0, box.x1 - frame.x1)
+        for shift in (0, 1, -1, 2, -2, 3, -3):
+            moved = box.translated(inwards, shift * box.height)
+            if not any(moved.overlaps(other) for other in taken):
+                taken.append(moved)
+                text.set_position(to_data.transform(((moved.x0 + moved.x1) / 2, (moved.y0 + moved.y1) / 2)))
                 break
         else:
-            continue
-        taken.append(box)
-        axes.text(
-            x, (box[1] + box[3]) / 2, name, ha="center", va="center", color=_INK, fontproperties=_sized(font, 10.5),
-            path_effects=[withStroke(linewidth=3, foreground=_PAPER, alpha=0.9)],
-        )  # fmt: skip
+            text.remove()
 
 
 def _sized(font: Path | None, size: float) -> Any:
