@@ -39,7 +39,7 @@ _WORDS = {"and", "or", "not", "in", "like", "between", "is", "null", "true", "fa
 
 @dataclass(frozen=True)
 class Filter:
-    """A parsed condition, as SQL over ``document d`` with its parameters.
+    """A parsed condition, as SQL over a table ``d`` of documents with its parameters.
 
     :ivar select: a condition that finds rows through the index of values; for counting and listing.
     :ivar check: the same condition, tested row by row; for a few rows that are already known.
@@ -49,6 +49,7 @@ class Filter:
     check: str
     parameters: tuple[Value, ...]
     names: frozenset[str]
+    by_id: bool
 
 
 class _Token(NamedTuple):
@@ -80,7 +81,8 @@ def parse(where: str) -> Filter:
         part.sql.replace("<field>", _SELECT.split("{}")[0]),
         part.sql.replace("<field>", _CHECK.split("{}")[0]),
         part.parameters,
-        frozenset(parser.names),
+        frozenset(parser.names - {"id"}),
+        "id" in parser.names,
     )
 
 
@@ -184,10 +186,10 @@ class _Parser:
 
     def _look(self, name: str, test: str, parameters: tuple[Value, ...]) -> _Part:
         """Return SQL for "some value of this field passes ``test``", whose ``{}`` stand for the value."""
+        self.names.add(name)
         if name == "id":
             condition = test.replace("{}", "d.id").removeprefix(" AND ") or "1"
             return _Part(f"({condition})", parameters)
-        self.names.add(name)
         return _Part(f"<field>{test.replace('{}', 'f.value')})", (name, *parameters))
 
     def _peek(self) -> _Token:

@@ -17,7 +17,7 @@ from .fusion import POOL, fuse
 from .hits import IndexHit, Why, make_hit
 from .lexical import Candidates
 from .store import Store
-from .vectors import Vectors, best
+from .vectors import Vectors
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES = ("hybrid", "dense", "lexical")
@@ -115,24 +115,29 @@ class Search:
                 f"--where names {unknown[0]!r}, which no record has; there are: {', '.join(['id', *sorted(known)])}"
             )
         rows = self._store.connection.execute(
-            f"SELECT c.chunk FROM document d JOIN chunk c USING (doc) WHERE {where.select} LIMIT ?",
+            f"SELECT {self._chunks()} WHERE {where.select} LIMIT ?",
             (*where.parameters, SELECTED + 1),
         ).fetchall()
         if len(rows) > SELECTED:
             return None
         return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
 
+    def _chunks(self) -> str:
+        """Return the columns and tables of a query for the chunks that a filter passes."""
+        where = self._request.where
+        # Documents themselves are needed for their ids alone; chunks know their number.
+        return "chunk FROM chunk c JOIN document d USING (doc)" if where and where.by_id else "chunk FROM chunk d"
+
     def _dense(self, depth: int) -> Candidates:
         query = self._embedding()
         if self._selected is not None:
-            return best(*self._vectors.scores(query, self._selected), depth)
+            return self._vectors.among(query, self._selected, depth)
         found = self._vectors.nearest(query, depth)
         where = self._request.where
         if where is None:
             return found
         rows = self._store.connection.execute(
-            "SELECT c.chunk FROM chunk c JOIN document d USING (doc) "
-            f"WHERE c.chunk IN (SELECT value FROM json_each(?)) AND {where.check}",
+            f"SELECT {self._chunks()} WHERE chunk IN (SELECT value FROM json_each(?)) AND {where.check}",
             (json.dumps(found.ids.tolist()), *where.parameters),
         ).fetchall()
         passed = np.isin(found.ids, [row[0] for row in rows])
@@ -144,7 +149,11 @@ class Search:
             return lexical.search(self._store.connection, self._terms, limit=limit)
         condition = where.check if self._selected is None else where.select
         return lexical.search(
-            self._store.connection, self._terms, limit=limit, condition=condition, parameters=where.parameters
+            self._store.connection,
+            self._terms,
+            limit=limit,
+            condition=f"rowid IN (SELECT {self._chunks()} WHERE {condition})",
+            parameters=where.parameters,
         )
 
     def _embedding(self) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._extras import require
 from . import ann
 from .ann import AnnFile
 from .lexical import Candidates
@@ -17,9 +18,10 @@ from .store import Store
 
 logger = logging.getLogger(__name__)
 
-# The int8 order is rescored exactly: this many times what is asked for comes from the cells.
-_RESCORED = 2
-_AT_LEAST = 50
+# The int8 order is scored again exactly: this many more than what is asked for come from the cells.
+_SPARE = 60
+# Up to this many given chunks are read and scored one by one.
+_GIVEN = 1000
 
 
 class Vectors:
@@ -65,7 +67,7 @@ class Vectors:
         found = best(self._ids[: self._used], tail @ query, count)
         if self._index is None or self._ann is None:
             return found
-        near = self._approximate(query, max(_AT_LEAST, _RESCORED * count), probes or self._ann.probes)
+        near = self._approximate(query, count + _SPARE, probes or self._ann.probes)
         exact = self.scores(query, near)
         ids = np.concatenate([found.ids, exact.ids])
         return best(ids, np.concatenate([found.scores, exact.scores]), count)
@@ -79,6 +81,15 @@ class Vectors:
         ids, matrix = ann.unpacked(rows, self._dim)
         return Candidates(ids, matrix @ query)
 
+    def among(self, query: NDArray[np.float32], chunks: NDArray[np.int64], count: int) -> Candidates:
+        """Return the ``count`` nearest of the given chunks with their exact cosines, best first."""
+        if self._index is None or self._ann is None or len(chunks) <= _GIVEN:
+            return best(*self.scores(query, chunks), count)
+        # All cells, but only the codes of these chunks.
+        young = chunks[chunks > self._start]
+        near = self._approximate(query, count + _SPARE, self._ann.cells, only=chunks)
+        return best(*self.scores(query, np.concatenate([near, young])), count)
+
     @property
     def damaged(self) -> bool:
         """Whether the rows name a vector file that cannot be used."""
@@ -89,9 +100,13 @@ class Vectors:
         """Whether every row is compared with the query."""
         return self._index is None
 
-    def _approximate(self, query: NDArray[np.float32], count: int, probes: int) -> NDArray[np.int64]:
-        self._index.nprobe = probes
-        _, ids = self._index.search(query[None], count)
+    def _approximate(
+        self, query: NDArray[np.float32], count: int, probes: int, *, only: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        faiss = require("faiss", extra="search")
+        selector = None if only is None else faiss.IDSelectorBatch(only)
+        settings = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+        _, ids = self._index.search(query[None], count, params=settings)
         return np.asarray(ids[0][ids[0] >= 0], np.int64)
 
     def _tail(self) -> NDArray[np.float32]:
