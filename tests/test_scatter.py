@@ -1,13 +1,15 @@
+import importlib.util
 import logging
 import warnings
 
 import numpy as np
 import pytest
 
-from ko_sentence_transformers import scatter
+from ko_sentence_transformers import fonts, scatter
 from ko_sentence_transformers.errors import InputError
 from ko_sentence_transformers.evaluation import Score
-from ko_sentence_transformers.scatter import find_hangul_font, plot_scatter
+from ko_sentence_transformers.fonts import find_hangul_font
+from ko_sentence_transformers.scatter import plot_scatter
 
 pytest.importorskip("matplotlib")
 
@@ -46,6 +48,16 @@ def test_the_font_has_every_character():
         pytest.skip("no font with Hangul on this system")
     glyphs = ft2font.FT2Font(font.get_file()).get_charmap()
     assert {ord("뷁"), ord("똠")} <= set(glyphs)
+
+
+def test_a_font_from_a_package_stands_in_for_the_systems(monkeypatch):
+    if importlib.util.find_spec("koreanize_matplotlib") is None:  # importing it would set its font for all tests
+        pytest.skip("koreanize-matplotlib is not installed")
+    manager = pytest.importorskip("matplotlib.font_manager")
+    monkeypatch.setattr(manager.fontManager, "ttflist", [])
+    assert find_hangul_font("뷁").get_file().endswith("NanumGothic.ttf")
+    monkeypatch.setattr(fonts.importlib.util, "find_spec", lambda name: None)
+    assert find_hangul_font("뷁") is None
 
 
 def test_without_a_font_the_plot_is_in_english_and_says_so(score, tmp_path, monkeypatch, caplog):

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,24 +12,12 @@ from ._extras import require
 from ._files import atomic_file
 from .errors import InputError
 from .evaluation import Score
+from .fonts import drawable, find_hangul_font
 from .text import normalize
 
 logger = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".svg")
-# Tried in this order; after them, any font on the system that has the glyphs.
-_FONTS = (
-    "Pretendard",
-    "Noto Sans KR",
-    "Noto Sans CJK KR",
-    "NanumGothic",
-    "NanumBarunGothic",
-    "Malgun Gothic",
-    "Apple SD Gothic Neo",
-    "AppleGothic",
-    "UnDotum",
-)
-_HANGUL = re.compile(r"[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]+")
 _LABELS = {
     "ko": ("사람이 매긴 점수", "코사인 유사도", "스피어만"),
     "en": ("score given by people", "cosine similarity", "Spearman"),
@@ -54,7 +39,7 @@ def plot_scatter(score: Score, path: str | Path, *, title: str = "", font: str |
     hangul = find_hangul_font("".join((*_LABELS["ko"], title)), font)
     if hangul is None:
         logger.warning("no font with Hangul on this system: the plot is labelled in English; name one with --font")
-    title = _drawable(title, hangul)
+    title = drawable(title, hangul)
     gold_label, cosine_label, name = _LABELS["ko" if hangul is not None else "en"]
     gold, cosine = score.points
     figure = figure_module.Figure(figsize=(6, 4.5), dpi=150, layout="constrained")
@@ -87,45 +72,3 @@ def check_target(path: str | Path) -> Path:
         raise InputError(f"{path}: a plot is {' or '.join(SUFFIXES)}")
     require("matplotlib.figure", extra="plots")
     return path
-
-
-def find_hangul_font(text: str, font: str | Path | None = None) -> Any | None:
-    """Return matplotlib font properties that have a glyph for every Hangul character of ``text``.
-
-    :param font: look in this file only.
-    :raises InputError: if ``font`` cannot be read or lacks one of them.
-    """
-    manager = require("matplotlib.font_manager", extra="plots")
-    wanted = {character for character in text if _HANGUL.match(character)}
-    if font is not None:
-        missing = _missing(Path(font), wanted)
-        if missing:
-            raise InputError(f"{font}: not a font with Hangul (no {missing[0]!r})")
-        return manager.FontProperties(fname=str(font))
-    regular = [entry for entry in manager.fontManager.ttflist if entry.style == "normal"]
-    first = [entry for name in _FONTS for entry in regular if entry.name == name and entry.weight in (400, "normal")]
-    for entry in _unique([*first, *regular]):
-        if not _missing(Path(entry.fname), wanted):
-            return manager.FontProperties(fname=entry.fname)
-    return None
-
-
-def _drawable(title: str, font: Any | None) -> str:
-    """Leave out the characters of a title that the font would draw as boxes."""
-    manager = require("matplotlib.font_manager", extra="plots")
-    missing = _missing(Path(manager.findfont(font or manager.FontProperties())), set(title) - {" "})
-    return " ".join("".join(character for character in title if character not in missing).split())
-
-
-def _missing(font: Path, characters: set[str]) -> list[str]:
-    """Return the characters that a font file has no glyph for; all of them where it is no font."""
-    ft2font = require("matplotlib.ft2font", extra="plots")
-    try:
-        glyphs = ft2font.FT2Font(str(font)).get_charmap()
-    except (OSError, RuntimeError):
-        return sorted(characters) or ["가"]
-    return sorted(character for character in characters if ord(character) not in glyphs)
-
-
-def _unique(entries: Iterable[Any]) -> list[Any]:
-    return list({entry.fname: entry for entry in entries}.values())

@@ -78,9 +78,9 @@ def read_retrieval(path: Path, split: str = "") -> RetrievalData:
     qrels = path / "qrels.tsv"
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    missing = [name for name in ("queries.tsv", "docs.tsv", "qrels.tsv") if not (path / name).is_file()]
-    if missing:
-        raise InputError(f"{path}: no {', '.join(missing)}; a file of query-document pairs does as well")
+    lacking = [name for name in ("queries.tsv", "docs.tsv", "qrels.tsv") if not (path / name).is_file()]
+    if lacking:
+        raise InputError(f"{path}: no {', '.join(lacking)}; a file of query-document pairs does as well")
     queries = _texts_by_id(path / "queries.tsv", ("qid", "query_id", "_id", "id"), ("query", "text"))
     documents = _texts_by_id(path / "docs.tsv", ("docid", "doc_id", "_id", "id"), ("doc", "document", "text"))
     place = {identity: position for position, identity in enumerate(documents)}
