@@ -173,6 +173,11 @@ class TransformerEncoder(_Base):
         self.dim = self._head(self._pool(probe, np.ones(1, dtype=np.int64))).shape[1]
         self._start, self._end = self._special()
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs the network."""
+        return self._engine.name
+
     def tokenize(self, texts: Sequence[str]) -> list[TokenIds]:
         """Return the ids of each text with the special ones, as long as they are."""
         return self._ids(texts, special=True)
@@ -237,6 +242,8 @@ class TransformerEncoder(_Base):
 
 class StaticEncoder(_Base):
     """One vector a token, averaged: no network, numpy only."""
+
+    engine = "numpy"
 
     def __init__(self, name: str, folder: Path, modules: list[tuple[str, Path]]) -> None:
         path = modules[0][1]

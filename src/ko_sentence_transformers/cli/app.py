@@ -8,6 +8,7 @@ import typer
 
 from . import (
     adapt,
+    benchmark,
     cluster,
     compare,
     data,
@@ -50,6 +51,7 @@ app.command(name="mine-negatives")(mine_negatives.mine_negatives)
 app.command(name="adapt")(adapt.adapt)
 app.command(name="evaluate")(evaluate.evaluate)
 app.command(name="compare")(compare.compare)
+app.command(name="benchmark")(benchmark.benchmark)
 app.command(name="export")(export.export)
 app.command(name="trim")(trim.trim)
 
