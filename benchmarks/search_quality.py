@@ -142,12 +142,12 @@ def words_only(records: list[Record]) -> Callable[[str], list[str]]:
     connection = sqlite3.connect(":memory:")
     connection.execute('CREATE VIRTUAL TABLE words USING fts5(terms, tokenize = "unicode61 remove_diacritics 0")')
     connection.execute("CREATE VIRTUAL TABLE word_rows USING fts5vocab(words, row)")
-    analyser = Whitespace()
+    analyser, lexicon = Whitespace(), lexical.Lexicon()
     terms = analyser.terms(record.passage for record in records)
     connection.executemany("INSERT INTO words(terms) VALUES (?)", ((lexical.joined(found),) for found in terms))
 
     def search(query: str) -> list[str]:
-        terms = lexical.known_terms(connection, analyser, query, len(records))
+        terms = list(lexicon.known(connection, lexical.forms(analyser, query), 0))
         found = lexical.search(connection, terms, limit=K)
         return [records[row - 1].id for row in found.ids.tolist()]
 

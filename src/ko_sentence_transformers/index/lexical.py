@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..morphemes import Analyser, Term
 # Above this many chunks, terms found in more than COMMON of them are left out: they cost time, not rank.
 LARGE = 50_000
 COMMON = 0.05
+_REMEMBERED = 100_000
 
 
 class Candidates(NamedTuple):
@@ -28,16 +29,33 @@ def joined(terms: Sequence[Term]) -> str:
     return " ".join(term.form for term in terms)
 
 
-def known_terms(connection: sqlite3.Connection, analyser: Analyser, query: str, total: int) -> list[str]:
-    """Return the terms of a query that occur among ``total`` chunks, each once."""
-    forms = dict.fromkeys(term.form for term in next(iter(analyser.terms([query]))))
-    counts: dict[str, int] = {}
-    for form in forms:
-        row = connection.execute("SELECT doc FROM word_rows WHERE term = ?", (form,)).fetchone()
-        if row:
-            counts[form] = int(row[0])
+class Lexicon:
+    """How many chunks hold a term, remembered: counting a common one reads all its places."""
+
+    def __init__(self) -> None:
+        self._generation = -1
+        self._counts: dict[str, int] = {}
+
+    def known(self, connection: sqlite3.Connection, forms: Iterable[str], generation: int) -> dict[str, int]:
+        """Return ``{term: chunks}`` of those terms that occur, each once; one state of the rows at a time."""
+        if generation != self._generation or len(self._counts) > _REMEMBERED:
+            self._generation, self._counts = generation, {}
+        for form in forms:
+            if form not in self._counts:
+                row = connection.execute("SELECT doc FROM word_rows WHERE term = ?", (form,)).fetchone()
+                self._counts[form] = int(row[0]) if row else 0
+        return {form: self._counts[form] for form in forms if self._counts[form]}
+
+
+def telling(counts: dict[str, int], total: int) -> list[str]:
+    """Return the terms that tell chunks apart: among many chunks, not those that a twentieth of them hold."""
     rare = [form for form, count in counts.items() if count <= COMMON * total]
     return rare if total > LARGE and rare else list(counts)
+
+
+def forms(analyser: Analyser, query: str) -> list[str]:
+    """Return the terms of a query, each once."""
+    return list(dict.fromkeys(term.form for term in next(iter(analyser.terms([query])))))
 
 
 def search(

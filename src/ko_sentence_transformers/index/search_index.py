@@ -14,7 +14,7 @@ from ..encoding import Embeddings, Encoder, TextReport, encode, encode_stream
 from ..errors import InputError
 from ..morphemes import Analyser, load_analyser
 from ..records import Record
-from . import ann, binding, chunks, filters
+from . import ann, binding, chunks, filters, lexical
 from .hits import IndexHit
 from .info import IndexInfo, read_info
 from .searching import MODES, Mode, Request, Search
@@ -40,6 +40,7 @@ class SearchIndex:
         self._store = store
         self._encoder: Encoder | None = None
         self._analyser: Analyser | None = None
+        self._lexicon = lexical.Lexicon()
         with store.reading():
             self._vectors = Vectors(store)
             self._dim = int(store.meta("dim"))
@@ -187,13 +188,15 @@ class SearchIndex:
         if mode not in MODES:
             raise InputError(f"mode {mode!r} is unknown; use one of {', '.join(MODES)}")
         request = Request(
-            query, None if mode == "lexical" else self._query(query, embedding),
-            k if rerank is None else max(k, RERANKED), mode, None if where is None else filters.parse(where),
-        )  # fmt: skip
-        analyser = None if mode == "dense" else self._words()
+            terms=[] if mode == "dense" else lexical.forms(self._words(), query),
+            embedding=None if mode == "lexical" else self._query(query, embedding),
+            k=k if rerank is None else max(k, RERANKED),
+            mode=mode,
+            where=None if where is None else filters.parse(where),
+        )
         with self._store.reading():
             self._vectors.refresh()
-            hits = Search(self._store, self._vectors, analyser, request).hits()
+            hits = Search(self._store, self._vectors, self._lexicon, request).hits()
         if rerank is not None and hits:
             scores = [float(score) for score in rerank(query, [hit.text for hit in hits])]
             hits = [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..morphemes import Analyser
 from . import lexical
 from .filters import Filter
 from .fusion import POOL, fuse
 from .hits import IndexHit, Why, make_hit
-from .lexical import Candidates
+from .lexical import Candidates, Lexicon
 from .store import Store
 from .vectors import Vectors
 
@@ -32,9 +32,9 @@ _Places = dict[int, tuple[float | None, int | None]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is looked for: a text, its unit embedding ``(dim,)`` (not for lexical), and a condition."""
+    """What is looked for: index terms (none for dense), a unit embedding ``(dim,)`` (none for lexical), a filter."""
 
-    query: str
+    terms: Sequence[str]
     embedding: NDArray[np.float32] | None
     k: int
     mode: Mode
@@ -44,15 +44,14 @@ class Request:
 class Search:
     """A request against one state of the index, inside a reading transaction."""
 
-    def __init__(self, store: Store, vectors: Vectors, analyser: Analyser | None, request: Request) -> None:
+    def __init__(self, store: Store, vectors: Vectors, lexicon: Lexicon, request: Request) -> None:
         self._store = store
         self._vectors = vectors
         self._request = request
         self._total = int(store.meta("chunks"))
         self._selected = self._select() if request.where else None
-        self._terms: list[str] = []
-        if analyser is not None and request.mode != "dense":
-            self._terms = lexical.known_terms(store.connection, analyser, request.query, self._total)
+        counts = lexicon.known(store.connection, request.terms, store.meta("generation"))
+        self._terms = lexical.telling(counts, self._total)
 
     def hits(self) -> list[IndexHit]:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
