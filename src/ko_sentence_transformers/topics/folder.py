@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,13 +142,14 @@ class TopicFolder:
             about = json.loads((path / "state.json").read_text("utf-8"))
             if about.pop("format") != FORMAT:
                 raise InputError(f"{path} was written by another version; make it again with ko-st cluster")
-            rows = [json.loads(line) for line in (path / "texts.jsonl").open(encoding="utf-8")]
+            with (path / "texts.jsonl").open(encoding="utf-8") as stream:
+                rows = [json.loads(line) for line in stream]
             topics = tuple(_topic(row) for row in json.loads((path / "topics.json").read_text("utf-8")))
             with np.load(path / "state.npz", allow_pickle=False) as state:
                 arrays = {name: state[name] for name in state.files}
             vocabulary = tuple(arrays["vocabulary"].tolist())
             settings = Settings(**about.pop("settings"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path} is damaged ({error}); make it again with ko-st cluster") from error

@@ -46,7 +46,8 @@ def write_picture(path: Path, view: View) -> None:
     size = float(np.clip(40_000 / (len(drawn) + 1500), 1.0, 24))
     order = np.argsort(rows >= 0, kind="stable")  # outliers under the topics
     alpha = np.where(rows[order] >= 0, 0.75, 0.3)
-    axes.scatter(*places[order].T, s=size, c=colours[rows[order]], alpha=alpha, linewidths=0)
+    if len(drawn):
+        axes.scatter(*places[order].T, s=size, c=colours[rows[order]], alpha=alpha, linewidths=0)
     if font is None:
         logger.warning("no Korean font found: map.png has numbers for names; install one (Debian: fonts-nanum)")
     _names(axes, view, places, rows, font)
