@@ -53,6 +53,15 @@ def test_repeated_rows_share_a_topic(groups, way) -> None:
     np.testing.assert_array_equal(labels[0::2], labels[1::2])
 
 
+@pytest.mark.parametrize("rows", [100, 700])
+def test_k_means_keeps_groups_of_groups_together(rows) -> None:
+    random = np.random.default_rng(0)
+    outer, inner = unit(random.normal(size=(3, 64))), unit(random.normal(size=(9, 64)))
+    truth = random.integers(0, 9, rows)
+    embeddings = outer[truth // 3] + 0.5 * inner[truth] + random.normal(0, 0.05, (rows, 64))
+    assert metrics.adjusted_rand_score(truth // 3, cluster(embeddings, k=3).labels) == 1
+
+
 def test_agglomerative_is_average_linkage() -> None:
     from scipy.cluster.hierarchy import fcluster, linkage
 

@@ -17,6 +17,8 @@ OUTLIER = -1
 LINKAGE_POINTS = 4000
 # k-means works on these many UMAP dimensions: news titles into 7 topics, V-measure 0.58 instead of 0.46.
 FEATURES = 5
+# Fewer points make islands of UMAP, whose distances say nothing: there k-means works on the embeddings.
+KMEANS_ROWS = 500
 # HDBSCAN's time grows with the square: above this many points the cores are found in a sample.
 CORE_POINTS = 30_000
 NEIGHBOURS = 15
@@ -32,7 +34,7 @@ def kmeans(points: Embeddings, counts: Labels, *, k: int, seed: int) -> Labels:
     if k > len(points):
         raise InputError(f"k is {k}, but there are only {len(points)} different texts; use a smaller k")
     sklearn = require("sklearn.cluster", extra="topics")
-    features = points if len(points) < manifold.MIN_ROWS else manifold.reduce(points, FEATURES, seed=seed)
+    features = points if len(points) < KMEANS_ROWS else manifold.reduce(points, FEATURES, seed=seed)
     model = sklearn.KMeans(k, n_init=10, random_state=seed)
     with manifold.one_thread():
         return np.asarray(model.fit_predict(features, sample_weight=counts), dtype=np.int64)
