@@ -10,11 +10,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from ..errors import InputError
 from .sets import TrainingSet
 
-# Rows sorted together, in batches: enough for batches of one length, few enough to stay shuffled.
-_WINDOW = 16
+# Rows sorted together, in batches: enough for batches of one length, few enough to stay shuffled. A window is cut
+# into groups by the first text, and each is sorted by the others: rows of a batch are alike in both.
+_WINDOW = 64
+_GROUP = 8
 
 
 class LengthGroupedBatchSampler:
@@ -70,8 +74,13 @@ class LengthGroupedBatchSampler:
             yield order[start : start + size]
 
     def _sorted(self, rows: list[int]) -> list[int]:
-        lengths = self.rows.lengths
-        return sorted(rows, key=lambda row: int(lengths[row])) if self.by_length else rows
+        if not self.by_length:
+            return rows
+        window = np.asarray(rows)
+        window = window[np.argsort(self.rows.lengths[window, 0], kind="stable")]
+        group = np.arange(len(window)) // (self.batch_size * _GROUP)
+        others = self.rows.lengths[window, 1]
+        return [int(row) for row in window[np.lexsort((others, group))]]
 
     def _sliced(self, order: list[int]) -> list[list[int]]:
         out = []

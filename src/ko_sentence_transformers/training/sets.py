@@ -66,9 +66,13 @@ class TrainingSet:
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """``(n,)`` characters of each row: what padding follows, near enough."""
-        columns = list(self.columns.values())
-        return np.fromiter((sum(map(len, row)) for row in zip(*columns, strict=True)), np.int64, len(self))
+        """``(n, 2)`` characters of the first text of each row and of the longest other one.
+
+        The first column of a batch is padded alone, the others together.
+        """
+        sizes = np.array([[len(text) for text in column] for column in self.columns.values()], np.int64)
+        others = sizes[1:].max(axis=0) if len(sizes) > 1 else np.zeros_like(sizes[0])
+        return np.stack([sizes[0], others], axis=1)
 
     @cached_property
     def keys(self) -> list[tuple[int, ...]]:
