@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adaptation import adapt
+    from .clustering import cluster
     from .encoding import Encoder, encode, similarity
     from .errors import KoSTError
     from .evaluation import evaluate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .records import Record
     from .registry import list_models
     from .retrieval import search
+    from .topics import TopicFolder
     from .training import train
 
 __version__ = "0.1.0"
@@ -29,7 +31,9 @@ _OWNERS = {
     "Recipe": "recipe",
     "Record": "records",
     "SearchIndex": "index",
+    "TopicFolder": "topics",
     "adapt": "adaptation",
+    "cluster": "clustering",
     "duplicates": "mining",
     "encode": "encoding",
     "evaluate": "evaluation",
@@ -48,8 +52,10 @@ __all__ = [
     "Recipe",
     "Record",
     "SearchIndex",
+    "TopicFolder",
     "__version__",
     "adapt",
+    "cluster",
     "duplicates",
     "encode",
     "evaluate",
