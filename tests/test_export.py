@@ -79,8 +79,18 @@ def test_portable_metadata_is_the_old_form_and_sentence_transformers_reads_it(fo
     assert pooling["pooling_mode_mean_tokens"] is True
     assert pooling["word_embedding_dimension"] == 32
     assert read["special_tokens_map.json"]["unk_token"] == "<unk>"
+    assert read["tokenizer_config.json"].get("add_prefix_space") == (True if shape == "roberta" else None)
     assert read["tokenizer_config.json"]["tokenizer_class"] == "PreTrainedTokenizerFast"
     np.testing.assert_allclose(reference(tmp_path / "out", TEXTS), reference(folders[shape], TEXTS), atol=1e-6)
+
+
+def test_lower_case_moves_into_the_tokenizer(folders, tmp_path) -> None:
+    shutil.copytree(folders["roberta"], tmp_path / "lower")
+    (tmp_path / "lower" / "sentence_bert_config.json").write_text('{"max_seq_length": 48, "do_lower_case": true}')
+    export_model(tmp_path / "lower", tmp_path / "out", to="portable")
+    texts = ["AI 스피커", "Python"]
+    for vectors in (load_model(tmp_path / "out").encode(texts), reference(tmp_path / "out", texts)):
+        np.testing.assert_allclose(vectors, reference(folders["roberta"], [t.lower() for t in texts]), atol=2e-5)
 
 
 def test_cls_pooling_is_kept(tmp_path) -> None:

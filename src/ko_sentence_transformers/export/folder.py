@@ -7,6 +7,7 @@ cannot read; all of them read the older form. So that one is written: ``max_seq_
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,14 +64,16 @@ def _write_network(source: Path, target: Path, *, static: bool) -> None:
     tokenizer = read_tokenizer(source)
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    if _lower_case(source):
+        _make_lower_case(tokenizer)
     tokenizer.save(str(target / "tokenizer.json"))
     if static:
         return
     config = read_json(source / "config.json")
     write_json(target / "config.json", {**_CONFIG_DEFAULTS, **config})
     limit = read_max_seq_length(source, config)
-    write_json(target / "sentence_bert_config.json", {"max_seq_length": limit, "do_lower_case": _lower_case(source)})
-    facts = _tokenizer_config(source, limit)
+    write_json(target / "sentence_bert_config.json", {"max_seq_length": limit, "do_lower_case": False})
+    facts = _tokenizer_config(source, limit, json.loads(tokenizer.to_str()))
     write_json(target / "tokenizer_config.json", facts)
     write_json(target / "special_tokens_map.json", {name: facts[name] for name in _SPECIAL if facts.get(name)})
 
@@ -80,7 +83,15 @@ def _lower_case(source: Path) -> bool:
     return bool(read_json(path).get("do_lower_case")) if path.is_file() else False
 
 
-def _tokenizer_config(source: Path, limit: int) -> dict[str, Any]:
+def _make_lower_case(tokenizer: Any) -> None:
+    """Let the tokenizer do what the flag ``do_lower_case`` asks for: only sentence-transformers knows the flag."""
+    from tokenizers import normalizers
+
+    steps = [normalizers.Lowercase(), *([tokenizer.normalizer] if tokenizer.normalizer is not None else [])]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+
+
+def _tokenizer_config(source: Path, limit: int, tokenizer: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (source / name).is_file():
@@ -90,6 +101,11 @@ def _tokenizer_config(source: Path, limit: int) -> dict[str, Any]:
     for name in _SPECIAL:
         if isinstance(facts.get(name), Mapping):  # an AddedToken written out
             facts[name] = facts[name]["content"]
+    # transformers 4 would set it to False otherwise, and split the first word in another way.
+    before = tokenizer["pre_tokenizer"] or {}
+    for step in before.get("pretokenizers", [before]):
+        if "add_prefix_space" in step:
+            facts["add_prefix_space"] = step["add_prefix_space"]
     # The class that takes tokenizer.json as it is, in transformers 4 and 5 alike.
     return dict(sorted({**facts, "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit}.items()))
 
