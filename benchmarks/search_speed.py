@@ -27,7 +27,7 @@ from ko_sentence_transformers.records import Record
 
 QUERIES, NEAREST = 500, 10
 BLOCK = 50_000
-ENGINES = ("numpy", "faiss-hnsw", "ours-build", "ours")
+ENGINES = ("ours-build", "ours", "numpy", "faiss-hnsw")
 
 
 def vectors(rows: int, dim: int, path: Path) -> None:

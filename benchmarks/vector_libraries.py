@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import faiss  # before usearch: the other way round, faiss crashes
 import numpy as np
 
 from search_speed import QUERIES, timed, truth, vectors
@@ -25,7 +26,7 @@ CANDIDATES = 30
 Search = Callable[[np.ndarray], np.ndarray]
 
 
-def usearch(matrix: np.ndarray, path: Path) -> Iterator[tuple[str, Any]]:
+def usearch_index(matrix: np.ndarray, path: Path) -> Iterator[tuple[str, Any]]:
     """Build USearch's graph: add to it, save it, search it memory-mapped."""
     from usearch.index import Index
 
@@ -42,10 +43,8 @@ def usearch(matrix: np.ndarray, path: Path) -> Iterator[tuple[str, Any]]:
         yield f"expansion {expansion}", lambda query: view.search(query, CANDIDATES).keys.astype(np.int64)
 
 
-def faiss(matrix: np.ndarray, path: Path, recipe: str, looks: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+def faiss_index(matrix: np.ndarray, path: Path, recipe: str, looks: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
     """Build an index of FAISS by its recipe."""
-    import faiss
-
     faiss.omp_set_num_threads(2)
     index = faiss.index_factory(matrix.shape[1], recipe, faiss.METRIC_INNER_PRODUCT)
     graph = recipe.startswith("HNSW")
@@ -95,9 +94,9 @@ def main() -> None:
         exact = truth(data, options.rows)
         cells = int(4 * np.sqrt(options.rows))
         contenders = {
-            "usearch HNSW,i8": usearch(matrix, folder / "usearch"),
-            "graph HNSW16,SQ8 (faiss)": faiss(matrix, folder / "graph", "HNSW16,SQ8", (64, 128, 256)),
-            f"cells IVF{cells},SQ8 (faiss)": faiss(matrix, folder / "cells", f"IVF{cells},SQ8", (8, 16, 32)),
+            "usearch HNSW,i8": usearch_index(matrix, folder / "usearch"),
+            "graph HNSW16,SQ8 (faiss)": faiss_index(matrix, folder / "graph", "HNSW16,SQ8", (64, 128, 256)),
+            f"cells IVF{cells},SQ8 (faiss)": faiss_index(matrix, folder / "cells", f"IVF{cells},SQ8", (8, 16, 32)),
         }
         for contender, steps in contenders.items():
             start = time.perf_counter()
