@@ -55,9 +55,7 @@ def _shipped(name: str, dim: int, max_seq_length: int, description: str) -> Mode
     folder = SHIPPED_FOLDER / name
     files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
     size = round(sum(path.stat().st_size for path in files) / 1e6, 1) or None
-    return ModelMeta(
-        name, dim, max_seq_length, "CC-BY-SA-4.0", "shipped", size_mb=size, description=description
-    )
+    return ModelMeta(name, dim, max_seq_length, "CC-BY-SA-4.0", "shipped", size_mb=size, description=description)
 
 
 def _hub(hub_id: str, dim: int, max_seq_length: int, license: str, revision: str | None = None) -> ModelMeta:
@@ -66,7 +64,7 @@ def _hub(hub_id: str, dim: int, max_seq_length: int, license: str, revision: str
 
 def _shipped_models() -> list[ModelMeta]:
     return [
-        _shipped("ko-sbert-small", 768, 128, "12 layers; similarity, search and topics"),
+        _shipped("ko-sbert-small", 384, 128, "12 layers; similarity, search and topics"),
     ]
 
 
@@ -115,9 +113,7 @@ def find_model(name: str) -> ModelMeta:
     for meta in list_models():
         if name in (meta.name, meta.hub_id):
             return meta
-    raise UnknownModelError(
-        f"model {name!r} is unknown{_suggest(name, [meta.name for meta in list_models()])}"
-    )
+    raise UnknownModelError(f"model {name!r} is unknown{_suggest(name, [meta.name for meta in list_models()])}")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:
