@@ -99,6 +99,14 @@ def test_cls_pooling_is_kept(tmp_path) -> None:
     np.testing.assert_allclose(load_model(tmp_path / "out").encode(TEXTS), reference(folder, TEXTS), atol=2e-5)
 
 
+def test_models_on_the_way_stay_out_of_the_cache(tiny_model_folder, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KO_ST_CACHE", str(tmp_path / "cache"))
+    export_model(tiny_model_folder, tmp_path / "out", to="onnx")
+    assert not (tmp_path / "cache").exists()
+    load_model(tmp_path / "out").encode(["안녕하세요"])
+    assert (tmp_path / "cache" / "openvino").is_dir()
+
+
 def test_no_torch_needed(folders, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     assert export_model(folders["bert"], tmp_path / "out", to="onnx").reference == "onnx"

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 MAX_BYTES = 1 << 30
+_off: ContextVar[bool] = ContextVar("cache_off", default=False)
+
+
+@contextmanager
+def no_cache() -> Iterator[None]:
+    """Keep nothing inside this block: for models in temporary folders, which would push out the ones in use."""
+    token = _off.set(True)
+    try:
+        yield
+    finally:
+        _off.reset(token)
 
 
 def cache_folder(part: str) -> Path | None:
@@ -15,7 +29,7 @@ def cache_folder(part: str) -> Path | None:
     ``KO_ST_CACHE`` moves it; an empty ``KO_ST_CACHE`` turns it off.
     """
     setting = os.environ.get("KO_ST_CACHE")
-    if setting == "":
+    if setting == "" or _off.get():
         return None
     folder = (Path(setting) if setting else _user_cache()) / part
     try:

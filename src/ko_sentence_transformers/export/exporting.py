@@ -15,6 +15,7 @@ from .._extras import require
 from .._files import atomic_folder, write_json
 from ..diagnosis import GOLDEN, MIN_COSINE
 from ..encoding import Embeddings, Encoder, encode
+from ..engines.cache import no_cache
 from ..errors import InputError, ModelError, ModelFolderError
 from ..model import find_folder, load_model, read_modules
 from ..pooling import read_json, read_safetensors
@@ -76,7 +77,7 @@ def export_model(
     if calibration is not None and not any(text.strip() for text in calibration):
         raise InputError("the calibration texts are blank; give some hundred sentences of the kind to be encoded")
     source = find_folder(name_or_path, revision, download)
-    with atomic_folder(target) as aside:
+    with atomic_folder(target) as aside, no_cache():
         write_full_precision(source, aside)
         if read_modules(aside)[0][0] == "StaticEmbedding":
             report = _finish_static(aside, to)
