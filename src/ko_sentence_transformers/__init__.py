@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adaptation import adapt
+    from .benchmarking import benchmark
     from .clustering import cluster
     from .encoding import Encoder, encode, similarity
     from .errors import KoSTError
     from .evaluation import evaluate
+    from .export import export_model
     from .index import SearchIndex
     from .mining import duplicates, paraphrases
     from .model import load_model
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .retrieval import search
     from .topics import TopicFolder
     from .training import train
+    from .trimming import trim_model
 
 __version__ = "0.1.0"
 
@@ -33,10 +36,12 @@ _OWNERS = {
     "SearchIndex": "index",
     "TopicFolder": "topics",
     "adapt": "adaptation",
+    "benchmark": "benchmarking",
     "cluster": "clustering",
     "duplicates": "mining",
     "encode": "encoding",
     "evaluate": "evaluation",
+    "export_model": "export",
     "list_models": "registry",
     "load_model": "model",
     "load_recipe": "recipe",
@@ -45,6 +50,7 @@ _OWNERS = {
     "search": "retrieval",
     "similarity": "encoding",
     "train": "training",
+    "trim_model": "trimming",
 }
 __all__ = [
     "Encoder",
@@ -55,10 +61,12 @@ __all__ = [
     "TopicFolder",
     "__version__",
     "adapt",
+    "benchmark",
     "cluster",
     "duplicates",
     "encode",
     "evaluate",
+    "export_model",
     "list_models",
     "load_model",
     "load_recipe",
@@ -67,6 +75,7 @@ __all__ = [
     "search",
     "similarity",
     "train",
+    "trim_model",
 ]
 
 

@@ -64,7 +64,7 @@ class TrimReport:
 
 def trim_model(
     name_or_path: str | Path,
-    target: Path,
+    target: str | Path,
     texts: Iterable[str],
     *,
     keep_hangul: bool = False,
@@ -86,6 +86,7 @@ def trim_model(
     if not corpus:
         raise InputError("the corpus holds no text; give a file with sentences of the kind to be encoded")
     source = find_folder(name_or_path, revision, download)
+    target = Path(target)
     with atomic_folder(target) as aside:
         write_full_precision(source, aside)
         before = _size(aside)

@@ -53,7 +53,7 @@ class ExportReport:
 
 def export_model(
     name_or_path: str | Path,
-    target: Path,
+    target: str | Path,
     *,
     to: str = "onnx-int8",
     calibration: Sequence[str] | None = None,
@@ -77,6 +77,7 @@ def export_model(
     if calibration is not None and not any(text.strip() for text in calibration):
         raise InputError("the calibration texts are blank; give some hundred sentences of the kind to be encoded")
     source = find_folder(name_or_path, revision, download)
+    target = Path(target)
     with atomic_folder(target) as aside, no_cache():
         write_full_precision(source, aside)
         if read_modules(aside)[0][0] == "StaticEmbedding":
