@@ -151,5 +151,7 @@ def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
         return dict(load_file(path))
     except FileNotFoundError:
         raise ModelFolderError(f"{path} is missing; the model folder is incomplete") from None
+    except TypeError as error:  # numpy knows no bfloat16
+        raise ModelFolderError(f"{path}: {error}; save the weights as float32 or float16") from error
     except (OSError, SafetensorError) as error:
         raise ModelFolderError(f"{path} is cut off or damaged: {error}") from error
