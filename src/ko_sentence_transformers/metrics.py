@@ -67,9 +67,7 @@ def relevant_ranks(scores: NDArray[Any], relevant: Positions) -> Positions:
     """Return the sorted ranks, from 1, of the ``relevant`` ones of ``(n,)`` scores; earlier wins a tie."""
     own = scores[relevant]
     ahead = (scores[None, :] > own[:, None]).sum(axis=1)
-    ties = np.asarray(
-        [np.count_nonzero(scores[:column] == scores[column]) for column in relevant], dtype=np.int64
-    )
+    ties = np.asarray([np.count_nonzero(scores[:column] == scores[column]) for column in relevant], dtype=np.int64)
     return np.asarray(np.sort(ahead + ties + 1), dtype=np.int64)
 
 

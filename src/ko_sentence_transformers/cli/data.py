@@ -123,9 +123,7 @@ def _print_check(document: dict[str, Any]) -> None:
         if len(rows["dropped"]) > _SHOWN:
             print(f"    ... {len(rows['dropped']) - _SHOWN:,} more; --json has all")
         if copies := rows["duplicates"]:
-            print(
-                f"  {len(copies):,} exact duplicates (line {copies[0]['line']} is line {copies[0]['first']})"
-            )
+            print(f"  {len(copies):,} exact duplicates (line {copies[0]['line']} is line {copies[0]['first']})")
     if overlap := document.get("overlap"):
         print(
             f"{overlap['rows_sharing_a_sentence']:,} rows share a sentence with {overlap['against']} "

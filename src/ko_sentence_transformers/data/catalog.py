@@ -9,9 +9,7 @@ from typing import Any, Literal
 
 from ..errors import InputError
 
-_KORNLU = (
-    "https://raw.githubusercontent.com/kakaobrain/KorNLUDatasets/0df0fe7d496eb61b092e022e238c2230b29f1cbc/"
-)
+_KORNLU = "https://raw.githubusercontent.com/kakaobrain/KorNLUDatasets/0df0fe7d496eb61b092e022e238c2230b29f1cbc/"
 # KLUE v1.1 has the rows of v1 for these two tasks; this is the revision whose checksums are published.
 _KLUE = "https://raw.githubusercontent.com/KLUE-benchmark/KLUE/ab22cd5cfdd6b527a9a4e2d177f9dacb85ddde2c/klue_benchmark/"
 
@@ -68,8 +66,7 @@ class Dataset:
             "homepage": self.homepage,
             "splits": {split: sum(file.rows for file in files) for split, files in self.splits.items()},
             "files": [
-                {"path": f.path, "rows": f.rows, "size": f.size, "sha256": f.sha256, "url": f.url}
-                for f in self.files
+                {"path": f.path, "rows": f.rows, "size": f.size, "sha256": f.sha256, "url": f.url} for f in self.files
             ],
         }
 

@@ -13,9 +13,7 @@ from .rows import NliRow, Rows, ScoredPair
 Split = Literal["train", "dev", "test"]
 
 
-def korsts(
-    folder_or_file: str | Path, split: Split = "test", *, on_bad_row: OnBadRow = "error"
-) -> Rows[ScoredPair]:
+def korsts(folder_or_file: str | Path, split: Split = "test", *, on_bad_row: OnBadRow = "error") -> Rows[ScoredPair]:
     """Read a split of KorSTS from a folder that holds KorNLU's files, or from the file itself.
 
     :raises InputError: if the folder has no such file; the names looked for are in the message.
@@ -23,23 +21,17 @@ def korsts(
     return _scored("korsts", folder_or_file, split, on_bad_row)
 
 
-def klue_sts(
-    folder_or_file: str | Path, split: Split = "dev", *, on_bad_row: OnBadRow = "error"
-) -> Rows[ScoredPair]:
+def klue_sts(folder_or_file: str | Path, split: Split = "dev", *, on_bad_row: OnBadRow = "error") -> Rows[ScoredPair]:
     """Read a split of KLUE-STS (the exact mean score of its annotators); as :func:`korsts`."""
     return _scored("klue-sts", folder_or_file, split, on_bad_row)
 
 
-def kornli(
-    folder_or_file: str | Path, split: Split = "train", *, on_bad_row: OnBadRow = "error"
-) -> Rows[NliRow]:
+def kornli(folder_or_file: str | Path, split: Split = "train", *, on_bad_row: OnBadRow = "error") -> Rows[NliRow]:
     """Read a split of KorNLI; ``train`` is SNLI, then MultiNLI. As :func:`korsts`."""
     return _nli("kornli", folder_or_file, split, on_bad_row)
 
 
-def klue_nli(
-    folder_or_file: str | Path, split: Split = "train", *, on_bad_row: OnBadRow = "error"
-) -> Rows[NliRow]:
+def klue_nli(folder_or_file: str | Path, split: Split = "train", *, on_bad_row: OnBadRow = "error") -> Rows[NliRow]:
     """Read a split of KLUE-NLI; as :func:`korsts`."""
     return _nli("klue-nli", folder_or_file, split, on_bad_row)
 
@@ -66,9 +58,7 @@ def find_files(name: str, folder_or_file: str | Path, split: str) -> tuple[Path,
 
 
 def _scored(name: str, place: str | Path, split: str, on_bad_row: OnBadRow) -> Rows[ScoredPair]:
-    return Rows.join(
-        *(read_scored_pairs(path, on_bad_row=on_bad_row) for path in find_files(name, place, split))
-    )
+    return Rows.join(*(read_scored_pairs(path, on_bad_row=on_bad_row) for path in find_files(name, place, split)))
 
 
 def _nli(name: str, place: str | Path, split: str, on_bad_row: OnBadRow) -> Rows[NliRow]:

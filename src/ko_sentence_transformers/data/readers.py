@@ -183,9 +183,7 @@ def _read(
     if not rows:
         why = f"; line {dropped[0].line}: {dropped[0].reason}" if dropped else ""
         raise InputError(f"{path}: no usable row{why}")
-    report = RowReport(
-        str(path), sha256(path), len(rows) + len(dropped), len(rows), tuple(dropped), tuple(duplicates)
-    )
+    report = RowReport(str(path), sha256(path), len(rows) + len(dropped), len(rows), tuple(dropped), tuple(duplicates))
     return Rows(tuple(rows), tuple(lines), (report,))
 
 
