@@ -4,9 +4,10 @@ The scores of each list are measured in standard deviations over the best :data:
 neither the model's range of cosines nor the number of query terms matters. Words weigh by how much there is to them:
 
 - a list whose best row stands out (a name, a number, a quoted rule) is strong evidence, one where many rows score
-  alike (an everyday question in words that the texts do not use) nearly none; the weight falls with the third
-  power of how much the best row stands out;
+  alike (an everyday question in words that the texts do not use) nearly none;
 - a query of many terms (a paragraph, a point of law) has its subject in some of them.
+
+The weight is the third power of the stronger of the two.
 
 The constants were chosen on four sets of title-and-text pairs; see docs/search.md.
 """
@@ -38,7 +39,7 @@ def fuse(cosines: Candidates, bm25: Candidates, *, terms: int, total: int) -> Ca
     words = _standard(np.concatenate([bm25.scores, np.zeros(max(1, pool - len(bm25.scores)), np.float32)]), pool)
     # The greatest standard score that one of n values can have is sqrt(n - 1).
     standing = float(words[0]) / math.sqrt(max(1, pool - 1))
-    weight = WEIGHT * max(min(1.0, standing / DECISIVE) ** 3, min(1.0, terms / MANY) ** 2)
+    weight = WEIGHT * min(1.0, max(standing / DECISIVE, terms / MANY)) ** 3
     floor = float(words[-1])  # what a row without any of the words gets
     known = dict(zip(bm25.ids.tolist(), words.tolist(), strict=False))
     fused = np.array(
