@@ -1,11 +1,12 @@
 """Draw the README's terminal pictures: each command is run, and what it prints is the picture.
 
-    python docs/make_pictures.py
+python docs/make_pictures.py
 """
 
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import subprocess
 import sys
@@ -18,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 PICTURES = {
     "search": ('search examples/data/everyday_laws.jsonl "퇴직금은 언제까지 줘야 하나요?" -k 3', 108),
 }
-# Hangul is two columns wide; a monospaced font with Hangul keeps the frame straight.
-FONT = "'D2Coding', 'Noto Sans Mono CJK KR', 'NanumGothicCoding', monospace"
+# Latin from a monospaced font; Hangul from one that has it.
+FONT = "'D2Coding', 'DejaVu Sans Mono', Menlo, Consolas, 'Noto Sans CJK KR', monospace"
 
 
 def draw(name: str, command: str, width: int) -> None:
@@ -35,7 +36,8 @@ def draw(name: str, command: str, width: int) -> None:
     console.print(Text.assemble(("$ ", "bold green"), (f"ko-st {command}", "bold")))
     console.print(Text(done.stdout.rstrip()))
     picture = console.export_svg(title="ko-st")
-    picture = picture.replace("Fira Code, monospace", FONT)
+    # rich counts a Hangul syllable as one column when it fixes the length of a line; let the font decide.
+    picture = re.sub(r' textLength="[^"]*"', "", picture.replace("Fira Code, monospace", FONT))
     target = ROOT / "docs" / "pictures" / f"{name}.svg"
     target.parent.mkdir(exist_ok=True)
     target.write_text(picture, encoding="utf-8")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTENCES
 
+from conftest import SENTENCES
 from ko_sentence_transformers.cli import run
 
 
@@ -102,9 +102,7 @@ def test_names_of_files_in_nfd_work(capsys, tmp_path: Path, tiny_model_folder: P
 def test_a_lone_surrogate_in_json_is_named(capsys, tmp_path: Path, tiny_model_folder: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "좋다 \\ud83d"}\n')
-    message = fails(
-        capsys, 1, "encode", str(path), "-o", str(tmp_path / "o.npy"), "--model", str(tiny_model_folder)
-    )
+    message = fails(capsys, 1, "encode", str(path), "-o", str(tmp_path / "o.npy"), "--model", str(tiny_model_folder))
     assert "lone surrogate" in message
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from conftest import SENTENCES
 
+from conftest import SENTENCES
 from ko_sentence_transformers import encode, similarity
 from ko_sentence_transformers.errors import InputError, NonFiniteError, TruncationError
 
@@ -68,7 +68,7 @@ def test_truncation_is_reported_once_with_numbers(tiny_model, caplog: pytest.Log
 
 
 def test_truncation_as_error(tiny_model) -> None:
-    with pytest.raises(TruncationError, match="text 1 has .* the model reads 48"):
+    with pytest.raises(TruncationError, match=r"text 1 has .* the model reads 48"):
         encode(tiny_model, ["짧다", LONG], on_truncation="error")
 
 

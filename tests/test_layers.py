@@ -20,7 +20,8 @@ LAYERS: list[set[str]] = [
     {"model", "restore", "vector_file", "retrieval", "diagnosis"},
 ]
 HEAVY = {
-    "torch", "transformers", "sentence_transformers", "datasets", "accelerate", "openvino", "onnxruntime", "onnx", "nncf",
+    "torch", "transformers", "sentence_transformers", "datasets", "accelerate",
+    "openvino", "onnxruntime", "onnx", "nncf",
     "tokenizers", "kiwipiepy", "sklearn", "umap", "evoc", "faiss", "usearch", "matplotlib", "pyarrow", "scipy",
 }  # fmt: skip
 # Modules that subclass what they import; they are themselves imported inside functions only.

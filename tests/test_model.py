@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTENCES
 
+from conftest import SENTENCES
 from ko_sentence_transformers import encode, load_model
 from ko_sentence_transformers.errors import InputError, ModelError, ModelFolderError, UnknownModelError
 
@@ -90,7 +90,7 @@ def test_a_static_model_is_a_mean_of_rows(tiny_model_folder: Path, tmp_path: Pat
 
 
 def test_unknown_name_suggests_the_nearest() -> None:
-    with pytest.raises(UnknownModelError, match="did you mean .*ko-sbert-small"):
+    with pytest.raises(UnknownModelError, match=r"did you mean .*ko-sbert-small"):
         load_model("ko-sbert-smal")
 
 

@@ -21,6 +21,9 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = socket.c
 """
 
 
+RUN = "import sys; from ko_sentence_transformers.cli import run; sys.exit(run(sys.argv[1:]))"
+
+
 def blocks(readme: str, language: str) -> list[str]:
     text = (ROOT / readme).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
@@ -51,16 +54,14 @@ def test_commands_run_offline(readme: str, tmp_path: Path) -> None:
     found = commands(readme)
     assert len(found) >= 4
     for line in found:
-        code = "import sys; from ko_sentence_transformers.cli import run; sys.exit(run(sys.argv[1:]))"
-        done = offline(code, shlex.split(line)[1:], tmp_path)
+        done = offline(RUN, shlex.split(line)[1:], tmp_path)
         assert done.returncode == 0, f"{line}: {done.stderr}"
 
 
 def test_the_main_question_is_answered(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     line = next(line for line in commands("README.md") if "퇴직금" in line)
-    code = "import sys; from ko_sentence_transformers.cli import run; sys.exit(run(sys.argv[1:]))"
-    done = offline(code, shlex.split(line)[1:], tmp_path)
+    done = offline(RUN, shlex.split(line)[1:], tmp_path)
     assert "근로자퇴직급여 보장법 제9조" in done.stdout.splitlines()[0]
 
 
@@ -70,6 +71,8 @@ def test_python_runs_offline(readme: str, tmp_path: Path) -> None:
     for block in blocks(readme, "python"):
         if "sentence_transformers import SentenceTransformer" in block:
             pytest.importorskip("sentence_transformers")
+            copied = offline(RUN, ["models", "copy", "ko-sbert-small", "./ko-sbert-small"], tmp_path)
+            assert copied.returncode == 0, copied.stderr
         done = offline(block, [], tmp_path)
         assert done.returncode == 0, done.stderr
 

@@ -92,7 +92,7 @@ def test_other_encodings_are_read_when_named(tmp_path: Path, encoding: str) -> N
 def test_missing_file_empty_folder_unknown_encoding(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "none.txt")
-    with pytest.raises(InputError, match="holds no .txt or .md"):
+    with pytest.raises(InputError, match="holds no"):
         read(tmp_path)
     (tmp_path / "a.txt").write_text("가")
     with pytest.raises(InputError, match="unknown encoding 'klingon'"):

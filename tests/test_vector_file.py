@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SENTENCES
 
+from conftest import SENTENCES
 from ko_sentence_transformers import encode, encoding
 from ko_sentence_transformers.errors import InputError, OutputError
 from ko_sentence_transformers.records import Record
@@ -34,7 +34,7 @@ def test_npy(tiny_model, tmp_path: Path, expected: np.ndarray) -> None:
     assert (done.rows, done.dim) == (50, 32)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), expected, atol=1e-5)
     assert np.load(tmp_path / "out.npy", mmap_mode="r").shape == (50, 32)
-    assert os.listdir(tmp_path) == ["out.npy"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out.npy"]
 
 
 def test_safetensors_and_parquet(tiny_model, tmp_path: Path, expected: np.ndarray) -> None:
@@ -68,7 +68,7 @@ def test_resume_goes_on_to_the_same_vectors(tiny_model, tmp_path: Path, expected
     done = encode_file(tiny_model, iter(RECORDS), output, resume_key="a")
     assert 0 < done.resumed_rows <= 30
     np.testing.assert_allclose(np.load(output), expected, atol=1e-5)
-    assert os.listdir(tmp_path) == ["out.npy"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out.npy"]
 
 
 def test_another_work_does_not_resume(tiny_model, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_interrupt_leaves_nothing_and_the_old_output(tiny_model, tmp_path: Path)
     output.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt):
         encode_file(tiny_model, interrupted(20), output)
-    assert output.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.npy"]
+    assert output.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["out.npy"]
 
 
 def test_a_full_disk_is_one_line_and_keeps_the_old_output(
@@ -97,7 +97,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_output(
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
         encode_file(tiny_model, iter(RECORDS), output)
-    assert output.read_bytes() == b"old" and os.listdir(tmp_path) == ["out.npy"]
+    assert output.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["out.npy"]
 
 
 def test_bad_output(tiny_model, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def encode_stream(
     if batch_tokens < 1:
         raise InputError(f"batch_tokens is {batch_tokens}; it must be at least 1")
     source = iter(texts)
-    # The next window is tokenized while this one is in the engine: tokenizers are a tenth of a small model's time.
+    # The next window is tokenized while this one is in the engine: that is a tenth of a small model\'s time.
     with ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer:
 
         def prepare() -> Future[_Window]:
@@ -243,7 +243,8 @@ def _finish(vectors: Embeddings, window: _Window, dim: int) -> Embeddings:
         unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         np.add.at(out, window.owner, (unit * weights[:, None])[:, :dim])
     norms = np.linalg.norm(out, axis=1, keepdims=True)
-    return np.divide(out, norms, out=out, where=norms > 0)
+    np.divide(out, norms, out=out, where=norms > 0)
+    return out
 
 
 def _prompt(model: Encoder, prompt_name: str | None) -> str:
@@ -279,4 +280,6 @@ def similarity(a: Embeddings, b: Embeddings) -> Embeddings:
 
 def _unit(matrix: Embeddings) -> Embeddings:
     norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 0)
+    out: Embeddings = np.zeros_like(matrix)
+    np.divide(matrix, norms, out=out, where=norms > 0)
+    return out

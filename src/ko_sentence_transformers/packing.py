@@ -50,9 +50,7 @@ def fill_rows(lengths: NDArray[np.int64], capacity: int) -> list[list[int]]:
     return rows
 
 
-def pack(
-    parts: Sequence[TokenIds], rows: Sequence[Sequence[int]], shape: tuple[int, int], pad_id: int
-) -> PackedBatch:
+def pack(parts: Sequence[TokenIds], rows: Sequence[Sequence[int]], shape: tuple[int, int], pad_id: int) -> PackedBatch:
     """Lay the texts of each row side by side in an array of ``shape``; rows left over hold one padding token."""
     input_ids = np.full(shape, pad_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)

@@ -24,7 +24,8 @@ def _starts(lengths: Lengths) -> NDArray[np.int64]:
 
 
 def _mean(tokens: Tokens, lengths: Lengths) -> Vectors:
-    return np.add.reduceat(tokens, _starts(lengths), axis=0) / lengths[:, None].astype(np.float32)
+    summed: Vectors = np.add.reduceat(tokens, _starts(lengths), axis=0)
+    return np.asarray(summed / lengths[:, None], dtype=np.float32)
 
 
 def _mean_sqrt(tokens: Tokens, lengths: Lengths) -> Vectors:
@@ -34,7 +35,9 @@ def _mean_sqrt(tokens: Tokens, lengths: Lengths) -> Vectors:
 def _weighted_mean(tokens: Tokens, lengths: Lengths) -> Vectors:
     starts = _starts(lengths)
     weights = (np.arange(len(tokens)) - np.repeat(starts, lengths) + 1).astype(np.float32)[:, None]
-    return np.add.reduceat(tokens * weights, starts, axis=0) / np.add.reduceat(weights, starts, axis=0)
+    summed: Vectors = np.add.reduceat(tokens * weights, starts, axis=0)
+    total: Vectors = np.add.reduceat(weights, starts, axis=0)
+    return summed / total
 
 
 def _max(tokens: Tokens, lengths: Lengths) -> Vectors:

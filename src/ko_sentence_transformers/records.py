@@ -87,9 +87,7 @@ def decoded_lines(stream: BinaryIO, name: str, encoding: str) -> Iterator[tuple[
         try:
             line = raw.decode(encoding)
         except UnicodeDecodeError as error:
-            raise RecordError(
-                f"{name}:{number}: not valid {encoding} at byte {error.start}{_hint(raw)}"
-            ) from None
+            raise RecordError(f"{name}:{number}: not valid {encoding} at byte {error.start}{_hint(raw)}") from None
         except LookupError:
             raise InputError(f"unknown encoding {encoding!r}; try utf-8, cp949 or utf-16") from None
         if number == 1:
@@ -185,9 +183,7 @@ def _csv_rows(stream: BinaryIO, path: Path, encoding: str) -> Iterator[tuple[int
             elif not cells:
                 continue
             elif len(cells) != len(header):
-                raise RecordError(
-                    f"{path}:{reader.line_num}: {len(cells)} columns, the header has {len(header)}"
-                )
+                raise RecordError(f"{path}:{reader.line_num}: {len(cells)} columns, the header has {len(header)}")
             else:
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except csv.Error as error:
@@ -212,14 +208,11 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _rows(
     rows: Iterator[tuple[int, dict[str, Any]]], path: Path, text_field: str | None, id_field: str | None
 ) -> Iterator[Record]:
-    position = 0
-    for number, row in rows:
+    for position, (number, row) in enumerate(rows):
         if position == 0 and text_field is None:
             text_field = next((f for f in TEXT_FIELDS if f in row), None)
             if text_field is None:
-                raise RecordError(
-                    f"{path}:{number}: no text field; name one with --text-field: {_names(row)}"
-                )
+                raise RecordError(f"{path}:{number}: no text field; name one with --text-field: {_names(row)}")
         if position == 0 and id_field is None:
             id_field = next((f for f in ID_FIELDS if f in row), None)
         assert text_field is not None
@@ -229,7 +222,6 @@ def _rows(
             raise RecordError(f"{path}:{number}: field {text_field!r} is {kind}, not a text")
         identity = str(position) if id_field is None else str(_field(row, id_field, path, number))
         yield Record(identity, text, {k: v for k, v in row.items() if k not in (text_field, id_field)})
-        position += 1
 
 
 def _field(row: dict[str, Any], name: str, path: Path, number: int) -> Any:

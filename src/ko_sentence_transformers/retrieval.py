@@ -71,8 +71,19 @@ def nearest(scores: NDArray[np.float32], top_k: int) -> list[int]:
 
 
 def as_records(corpus: Sequence[str] | Sequence[Record]) -> list[Record]:
-    """Return the corpus as records; a plain text gets its position as id."""
-    return [item if isinstance(item, Record) else Record(str(position), item) for position, item in enumerate(corpus)]
+    """Return the corpus as records; a plain text gets its position as id.
+
+    :raises InputError: for what is neither; its position is named.
+    """
+    records = []
+    for position, item in enumerate(corpus):
+        if isinstance(item, str):
+            records.append(Record(str(position), item))
+        elif isinstance(item, Record):
+            records.append(item)
+        else:
+            raise InputError(f"text {position} is {type(item).__name__}, not a string")
+    return records
 
 
 def embed_corpus(

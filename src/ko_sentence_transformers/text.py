@@ -18,9 +18,7 @@ _INVISIBLE = re.compile(r"[\ufeff\u200b\u2060\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SPACES = re.compile(r"\s+")
 # A sentence ends at . ! ? … and closing quotes before a space (not after a digit: "1. 목적"), at a Korean final
 # ending with its mark where the space is missing ("썼다.이것도"), or at a line end.
-_SENTENCE_END = re.compile(
-    r"(?:[!?…。！？]|(?<![0-9])\.)+[\"'”’)\]」』]*(?=\s)|(?<=[다요죠까])[.!?]+(?=[가-힣])|\n+"
-)
+_SENTENCE_END = re.compile(r"(?:[!?…。！？]|(?<![0-9])\.)+[\"'”’)\]」』]*(?=\s)|(?<=[다요죠까])[.!?]+(?=[가-힣])|\n+")
 
 
 def normalize(text: str) -> str:

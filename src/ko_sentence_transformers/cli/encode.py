@@ -25,11 +25,11 @@ def encode(
     text_field: opt.TextField = None,
     id_field: opt.IdField = None,
     input_encoding: opt.InputEncoding = "utf-8",
-    prompt_name: Annotated[str | None, typer.Option("--prompt-name", help="query or document; none by default.")] = None,
+    prompt_name: Annotated[str | None, typer.Option("--prompt-name", help="query or document; else none.")] = None,
     truncate_dim: Annotated[int | None, typer.Option("--truncate-dim", help="Keep this many dimensions.")] = None,
     on_truncation: Annotated[str, typer.Option("--on-truncation", help="Long texts: warn, error or chunk.")] = "warn",
     batch_tokens: Annotated[int, typer.Option("--batch-tokens", help="Tokens of one batch.")] = 1024,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted --resume run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after an interrupted --resume run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the embeddings of a file of texts, one row a text, in order."""

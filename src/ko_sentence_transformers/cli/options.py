@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "ko-sbert-small"
 Model = Annotated[str, typer.Option("--model", "-m", help="A shipped name, a folder, or a hub id.")]
-Engine = Annotated[str | None, typer.Option("--engine", help="openvino, onnxruntime or torch; the quickest by default.")]
+Engine = Annotated[str | None, typer.Option("--engine", help="openvino, onnxruntime or torch; the quickest one.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Processor threads; all by default.")]
 Download = Annotated[bool, typer.Option("--download", help="Allow the network, for hub models not on disk.")]
 TextField = Annotated[str | None, typer.Option("--text-field", help="The field that holds the text.")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ from ..errors import ModelFolderError
 
 # Field 2 of ModelProto in files whose graph keeps the texts of a row apart (export/graph.py).
 PACKED_PRODUCER = "ko-sentence-transformers/packed"
-_TYPES = {1: np.dtype("<f4"), 2: np.dtype("u1"), 3: np.dtype("i1"), 6: np.dtype("<i4"), 7: np.dtype("<i8")}
+_TYPES: dict[int, np.dtype[Any]] = {
+    number: np.dtype(name) for number, name in {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}.items()
+}
 _VARINT, _BYTES = 0, 2
 
 

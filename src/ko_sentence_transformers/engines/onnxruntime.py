@@ -34,9 +34,7 @@ class OnnxRuntimeEngine:
         # The arena keeps the largest batch for ever otherwise.
         options.enable_cpu_mem_arena = False
         try:
-            self._session = runtime.InferenceSession(
-                str(onnx_file), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = runtime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions share no base but Exception
             reason = " ".join(str(error).split())[-160:]
             raise ModelFolderError(f"{onnx_file}: not a readable ONNX model: {reason}") from error
