@@ -2,9 +2,10 @@
 
     python benchmarks/training_speed.py --base DIR --data DIR --file klue_nli_train.tsv
 
-Each side trains one epoch over the same triplets in a process of its own, in turns; set OMP_NUM_THREADS to compare. The example loop is the one of
+Each side trains one epoch over the same triplets in a process of its own, in turns. The example loop is the one of
 sentence-transformers' documentation: its Trainer, MultipleNegativesRankingLoss and BatchSamplers.NO_DUPLICATES.
-Ours differs in the order of the rows alone: batches of similar length.
+Ours differs in the order of the rows alone: batches of similar length. With OMP_NUM_THREADS=1 the processor time
+says what a shared machine's clock cannot.
 """
 
 from __future__ import annotations
