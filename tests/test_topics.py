@@ -6,7 +6,7 @@ import csv
 import json
 import threading
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -214,6 +214,7 @@ def test_dates_as_people_write_them(text) -> None:
 
 def test_year_alone_and_no_date() -> None:
     assert parse_date(2024) == date(2024, 1, 1)
+    assert type(parse_date(datetime(2024, 5, 1, 9, 30))) is date
     assert parse_date(" ") is None and parse_date(None) is None
 
 

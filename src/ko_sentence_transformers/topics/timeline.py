@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from ..errors import InputError
@@ -26,6 +26,8 @@ def parse_date(value: Any) -> date | None:
 
     :raises InputError: if it names no day.
     """
+    if isinstance(value, datetime):  # is a date too, but does not compare with one
+        return value.date()
     if value is None or isinstance(value, date):
         return value
     text = str(value).strip()
