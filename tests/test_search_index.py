@@ -387,3 +387,14 @@ def test_nfd_input_is_found_by_nfc_words(tmp_path, encoder):
 )
 def test_marks(text, words, expected):
     assert mark(text, words) == expected
+
+
+def test_morphemes_and_pairs_add_up(tmp_path):
+    pytest.importorskip("kiwipiepy")
+    with SearchIndex.create(tmp_path / "index", encoder=FakeEncoder()) as index:
+        index.add(RECORDS)
+        assert index.info().analyser.startswith("kiwi") and index.info().analyser.endswith("pairs")
+        hit = index.search("해고를 예고해야 하나요?", 1, mode="lexical")[0]
+        assert hit.id == "제0조" and hit.why.words == ("예고", "해고")
+        # No morpheme of this query is in the index, but a part of one is.
+        assert ids(index.search("목줄끈", 1, mode="lexical")) == ["제2조"]

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..encoding import Embeddings, Encoder, TextReport, encode
 from ..errors import IndexFolderError, InputError
-from ..morphemes import Analyser, load_analyser
+from ..morphemes import Analyser
 from ..records import Record
-from .lexical import joined
+from .lexical import joined, load
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def analyser(store: Store) -> Analyser:
 
     :raises IndexFolderError: if only another version is installed.
     """
-    found = load_analyser(store.meta("analyser_name"), words=store.meta("words"))
+    found = load(store.meta("analyser_name"), store.meta("words"))
     if found.version != store.meta("analyser"):
         raise IndexFolderError(
             f"the words of {store.folder} are by {store.meta('analyser')}, installed is {found.version}; "
@@ -72,7 +72,7 @@ def analyser(store: Store) -> Analyser:
 
 def reanalyse(store: Store) -> None:
     """Write the words of every chunk again if another version of the analyser is installed, as one commit."""
-    found = load_analyser(store.meta("analyser_name"), words=store.meta("words"))
+    found = load(store.meta("analyser_name"), store.meta("words"))
     if found.version == store.meta("analyser"):
         return
     with store.writing() as connection:

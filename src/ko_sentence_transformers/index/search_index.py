@@ -12,7 +12,7 @@ import numpy as np
 
 from ..encoding import Embeddings, Encoder, TextReport, encode, encode_stream
 from ..errors import InputError
-from ..morphemes import Analyser, load_analyser
+from ..morphemes import Analyser
 from ..records import Record
 from . import ann, binding, chunks, filters, lexical
 from .hits import IndexHit
@@ -69,7 +69,7 @@ class SearchIndex:
         :raises OutputError: if the folder holds files or cannot be written.
         """
         facts = binding.facts(encoder, dim)
-        chosen = load_analyser(analyser, words=words)
+        chosen = lexical.load(analyser, words)
         size = None
         if chunk:
             size = chunks.size_for(encoder.max_seq_length if encoder is not None else 256)

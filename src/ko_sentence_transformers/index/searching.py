@@ -77,7 +77,8 @@ class Search:
             more = self._vectors.scores(self._embedding(), others)
             joined = Candidates(np.concatenate([cosines.ids, more.ids]), np.concatenate([cosines.scores, more.scores]))
             total = self._total if self._selected is None else len(self._selected)
-            order = fuse(joined, bm25, terms=len(self._terms), total=total)
+            terms = sum(not lexical.is_pair(form) for form in self._terms)
+            order = fuse(joined, bm25, terms=terms, total=total)
             cosines = joined
         return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0))
 
@@ -87,7 +88,7 @@ class Search:
     ) -> list[IndexHit]:  # fmt: skip
         """Return the best chunk of each document, until there are k."""
         found: dict[str, IndexHit] = {}
-        wanted = set(self._terms)
+        wanted = {form for form in self._terms if not lexical.is_pair(form)}
         step = 2 * self._request.k
         for start in range(0, len(order.ids), step):
             ids = order.ids[start : start + step].tolist()
