@@ -49,15 +49,21 @@ def main() -> None:
     parser.add_argument("--model", help="a sentence-transformers folder; random weights by default")
     parser.add_argument("--texts", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="of each side; all by default. 1 is fairest on a shared machine")
+    parser.add_argument("--calibration", type=int, default=100, help="sentences that 8-bit ranges are measured on")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         model = Path(arguments.model) if arguments.model else random_model(Path(work))
         started = time.perf_counter()
-        report = export_model(model, Path(work) / "int8", to="onnx-int8", calibration=korean_sentences(100))
+        report = export_model(
+            model, Path(work) / "int8", to="onnx-int8", calibration=korean_sentences(arguments.calibration)
+        )
         print(json.dumps({**report.as_dict(), "export_seconds": round(time.perf_counter() - started)}))
         texts = korean_sentences(400)[-arguments.texts :]
         # The 8-bit folder against sentence-transformers with the float weights that it holds in 8 bits.
-        for row in benchmark([str(Path(work) / "int8")], texts=texts, rounds=arguments.rounds):
+        for row in benchmark(
+            [str(Path(work) / "int8")], texts=texts, threads=arguments.threads, rounds=arguments.rounds
+        ):
             print(json.dumps(row.as_dict()))
 
 
