@@ -33,7 +33,7 @@ class Settings:
 
     :param k: number of topics.
     :param threshold: average cosine, 0 to 1, at which two groups become one.
-    :param min_topic_size: texts in the smallest topic; chosen by the number of texts if None.
+    :param min_topic_size: texts in the smallest topic, chosen by the number of texts if None; not used with ``k``.
     :param reassign_outliers: give each outlier to the topic whose centre is nearest.
     :param seed: of every random generator.
     """
@@ -53,8 +53,8 @@ class Settings:
             raise InputError(f"threshold is {self.threshold}; it is a cosine, between 0 and 1")
         if self.min_topic_size is not None and self.min_topic_size < 2:
             raise InputError(f"min_topic_size is {self.min_topic_size}; it must be at least 2")
-        if self.seed < 0:
-            raise InputError(f"seed is {self.seed}; it must not be negative")
+        if not 0 <= self.seed < 1 << 31:
+            raise InputError(f"seed is {self.seed}; it must be from 0 to {(1 << 31) - 1}")
 
     @property
     def method(self) -> str:
