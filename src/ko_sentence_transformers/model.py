@@ -73,6 +73,8 @@ def copy_model(name: str, target: Path) -> None:
 
     with atomic_folder(target) as aside:
         shutil.copytree(meta.folder, aside, dirs_exist_ok=True)
+        for _, folder in read_modules(aside):
+            folder.mkdir(exist_ok=True)  # Normalize has no file, so git and wheels leave its folder out
         restore_weights(aside)
 
 
