@@ -80,17 +80,18 @@ def test_adapt_tunes_measures_and_leaves_one_folder(
     command += ["--set", "train.learning_rate=1e-3"]
     assert run([*command, "--set", "train.batch_size=16", "--set", "train.precision=fp32"]) == 0
     report = json.loads(capfd.readouterr().out)
-    assert report["before"]["pairs"] == 16 and report["pairs"] <= 64
+    assert report["before"]["pairs"] == 16 and report["before"]["documents"] == 80 and report["pairs"] <= 64
     assert report["after"]["recall_at_1"] > report["before"]["recall_at_1"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own.jsonl", "tuned"]
     assert json.loads((output / "adapt.json").read_text())["after"] == report["after"]
     rows = [json.loads(line) for line in own.read_text(encoding="utf-8").splitlines()]
     held = [Pair(row["제목"], row["본문"]) for row in rows][-16:]
-    measured = gain(load_model(output), held)
+    others = [row["본문"] for row in rows][:-16]
+    measured = gain(load_model(output), held, others)
     assert measured.recall_at_10 == report["after"]["recall_at_10"]
     # By hand: how many titles have their own body among the ten nearest.
     model = load_model(output)
-    scores = model.encode([p.anchor for p in held]) @ model.encode([p.positive for p in held]).T
+    scores = model.encode([p.anchor for p in held]) @ model.encode([*(p.positive for p in held), *others]).T
     ranks = (scores > np.diag(scores)[:, None]).sum(axis=1)
     assert measured.recall_at_10 == pytest.approx(100 * np.mean(ranks < 10), abs=0.01)
     with pytest.raises(OutputError, match="already exists"):

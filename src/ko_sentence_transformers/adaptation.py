@@ -51,9 +51,10 @@ class Pairing:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Search on the held-out pairs (each anchor looks for its positive among all held-out ones), x 100."""
+    """Search on the held-out pairs: each anchor looks for its positive among ``documents`` texts; x 100."""
 
     pairs: int
+    documents: int
     recall_at_1: float
     recall_at_10: float
     mrr: float
@@ -97,14 +98,15 @@ def adapt(
     pairing = pairing or Pairing()
     encoder = load_model(model)
     learned, held = _split(corpus_pairs(corpus, pairing), pairing.holdout, corpus)
-    before = gain(encoder, held)
+    others = [pair.positive for pair in learned]
+    before = gain(encoder, held, others)
     work = output.with_name(f"{output.name}.pairs")
     if not (resume and work.is_dir()):
         shutil.rmtree(work, ignore_errors=True)
         _write_sets(work, learned, encoder)
     recipe = _recipe(str(model), encoder, work, overrides)
     train(recipe, work, output, resume=resume, on_progress=on_progress)
-    after = gain(load_model(output), held)
+    after = gain(load_model(output), held, others)
     counts = json.loads((work / "counts.json").read_text(encoding="utf-8"))
     done = Adapted(output, counts["pairs"], counts["negatives"], before, after)
     write_json(output / "adapt.json", {**asdict(done), "folder": output.name, "corpus": corpus.name})
@@ -140,9 +142,9 @@ def neighbours(records: Iterable[Record]) -> Iterator[Pair]:
                 yield Pair(one, two)
 
 
-def gain(model: Encoder, held: Sequence[Pair]) -> Gain:
-    """Search each held-out anchor's positive among all held-out positives."""
-    documents = tuple(dict.fromkeys(pair.positive for pair in held))
+def gain(model: Encoder, held: Sequence[Pair], others: Sequence[str] = ()) -> Gain:
+    """Search each held-out anchor's positive among all held-out positives and ``others``."""
+    documents = tuple(dict.fromkeys((*(pair.positive for pair in held), *others)))
     place = {text: number for number, text in enumerate(documents)}
     queries = tuple(pair.anchor for pair in held)
     relevant = tuple({place[pair.positive]: 1.0} for pair in held)
@@ -151,7 +153,9 @@ def gain(model: Encoder, held: Sequence[Pair]) -> Gain:
         for texts, name in ((queries, "query"), (documents, "document"))
     ]
     found = score_retrieval(RetrievalData(queries, documents, relevant), vectors).metrics
-    return Gain(len(held), *(round(100 * found[key], 2) for key in ("recall_at_1", "recall_at_10", "mrr")))
+    return Gain(
+        len(held), len(documents), *(round(100 * found[key], 2) for key in ("recall_at_1", "recall_at_10", "mrr"))
+    )
 
 
 def _has_pairs(corpus: Path) -> bool:

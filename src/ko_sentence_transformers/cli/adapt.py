@@ -44,5 +44,8 @@ def adapt(
         emit({**asdict(done), "folder": str(done.folder)})
         return
     print(f"{done.pairs:,} pairs, {done.negatives:,} mined negatives -> {done.folder}")
-    print(f"recall@10 on {done.before.pairs:,} held-out pairs: {done.before.recall_at_10:.2f} -> ", end="")
+    print(
+        f"recall@10 on {done.before.pairs:,} held-out pairs, {done.before.documents:,} documents: {done.before.recall_at_10:.2f} -> ",
+        end="",
+    )
     print(f"{done.after.recall_at_10:.2f} (recall@1 {done.before.recall_at_1:.2f} -> {done.after.recall_at_1:.2f})")
