@@ -44,8 +44,7 @@ def adapt(
         emit({**asdict(done), "folder": str(done.folder)})
         return
     print(f"{done.pairs:,} pairs, {done.negatives:,} mined negatives -> {done.folder}")
-    print(
-        f"recall@10 on {done.before.pairs:,} held-out pairs, {done.before.documents:,} documents: {done.before.recall_at_10:.2f} -> ",
-        end="",
-    )
-    print(f"{done.after.recall_at_10:.2f} (recall@1 {done.before.recall_at_1:.2f} -> {done.after.recall_at_1:.2f})")
+    before, after = done.before, done.after
+    print(f"{before.pairs:,} held-out questions among {before.documents:,} documents:")
+    print(f"  recall@10 {before.recall_at_10:.2f} -> {after.recall_at_10:.2f}")
+    print(f"  recall@1  {before.recall_at_1:.2f} -> {after.recall_at_1:.2f}")
