@@ -151,8 +151,8 @@ def encode_stream(
 ) -> Iterator[Embeddings]:
     """Yield the embeddings of a stream of texts, up to :data:`WINDOW` rows at a time, in order.
 
-    Memory is bounded by the window (:data:`WINDOW_CHARACTERS` too), not by the stream. ``report`` is filled on the way and carries the choice
-    of ``on_truncation``. Options and errors are those of :func:`encode`.
+    Memory is bounded by the window (:data:`WINDOW_CHARACTERS` too), not by the stream. ``report`` is filled on the
+    way and carries the choice of ``on_truncation``. Options and errors are those of :func:`encode`.
     """
     prompt = _prompt(model, prompt_name)
     dim = _dim(model, truncate_dim)
