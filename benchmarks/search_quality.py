@@ -5,8 +5,8 @@
     KO_ST_SHARED=... python benchmarks/search_quality.py --model ko-sbert-small --dev
 
 Everyday questions (``everyday_questions.jsonl``, 60 written by hand) over the statutes of ``examples/data`` run
-anywhere; the others need the folder of Korean data. The weights of the hybrid were chosen on the ``--dev`` sets
-alone. Every text goes through the same calls as a user's: build, then search with k = 10.
+anywhere; the others need the folder of Korean data. The weights of the hybrid were tuned on the ``--dev`` sets
+with the others in view (see docs/search.md). Every text goes through the same calls as a user's: build, then search with k = 10.
 """
 
 from __future__ import annotations

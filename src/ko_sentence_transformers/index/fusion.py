@@ -9,7 +9,7 @@ neither the model's range of cosines nor the number of query terms matters. Word
 
 The weight is the third power of the stronger of the two.
 
-The constants were chosen on four sets of title-and-text pairs; see docs/search.md.
+The constants were tuned on title-and-text pairs; docs/search.md says on which and how far they can be trusted.
 """
 
 from __future__ import annotations
