@@ -6,7 +6,7 @@
 
 Everyday questions (``everyday_questions.jsonl``, 60 written by hand) over the statutes of ``examples/data`` run
 anywhere; the others need the folder of Korean data. The weights of the hybrid were tuned on the ``--dev`` sets
-with the others in view (see docs/search.md). Every text goes through the same calls as a user's: build, then search with k = 10.
+with the others in view (see docs/search.md). Every text goes through the calls of a user: build, then search, k = 10.
 """
 
 from __future__ import annotations
