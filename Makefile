@@ -6,8 +6,8 @@ PYTHON ?= python
 check: lint types docs test
 
 lint:
-	$(PYTHON) -m ruff format --check src tests benchmarks
-	$(PYTHON) -m ruff check src tests benchmarks
+	$(PYTHON) -m ruff format --check src tests benchmarks docs
+	$(PYTHON) -m ruff check src tests benchmarks docs
 
 types:
 	$(PYTHON) -m mypy
