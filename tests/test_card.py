@@ -146,7 +146,8 @@ def test_stages_average_and_matryoshka_are_on_the_card() -> None:
     )
     assert "### Stage 'mixed', seed 1" in card and "### Stage 'scores', seed 1" in card
     assert "'matryoshka_dims': [384, 256, 128, 64]" in card and "CoSENTLoss" in card
-    assert "0.6 of the mean of 1 seed(s) and 0.4 of the base" in card and "query 'query: '" in card
+    share = recipe.soup.share
+    assert f"{share:g} of the mean of 1 seed(s) and {1 - share:g} of the base" in card and "query 'query: '" in card
 
 
 @pytest.mark.parametrize("rows", [64, 100, 6400])
