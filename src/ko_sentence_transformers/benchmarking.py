@@ -17,7 +17,7 @@ from typing import Any
 from .errors import InputError, MissingExtraError, ModelError
 from .export import export_model, write_full_precision
 from .export.sentences import korean_sentences
-from .model import find_folder, read_modules
+from .model_folder import find_folder, read_modules
 from .pooling import read_json
 
 AGAINST = ("sentence-transformers", "fastembed", "model2vec")

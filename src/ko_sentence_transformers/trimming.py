@@ -22,7 +22,7 @@ from ._files import atomic_folder, write_json
 from .encoding import Embeddings
 from .errors import InputError, ModelError, ModelFolderError
 from .export import write_full_precision
-from .model import find_folder, read_modules, read_prompts, read_tokenizer
+from .model_folder import find_folder, read_modules, read_prompts, read_tokenizer
 from .pooling import read_json, read_safetensors
 from .text import normalize
 

@@ -17,7 +17,8 @@ from ..diagnosis import GOLDEN, MIN_COSINE
 from ..encoding import Embeddings, Encoder, encode
 from ..engines.cache import no_cache
 from ..errors import InputError, ModelError, ModelFolderError
-from ..model import find_folder, load_model, read_modules
+from ..model import load_model
+from ..model_folder import find_folder, read_modules
 from ..pooling import read_json, read_safetensors
 from ..restore import restore_weights
 from .folder import WEIGHTS, write_portable

@@ -15,7 +15,7 @@ from typing import Any
 
 from .._files import write_json
 from ..errors import ModelFolderError
-from ..model import read_max_seq_length, read_modules, read_prompts, read_tokenizer
+from ..model_folder import read_max_seq_length, read_modules, read_prompts, read_tokenizer
 from ..pooling import POOLING_FLAGS, pooling_modes, read_json
 
 WEIGHTS = "model.safetensors"
