@@ -146,7 +146,7 @@ def test_picture_has_names_and_no_boxes(view, tmp_path, caplog, monkeypatch) -> 
     # A missing glyph is a warning of matplotlib, and warnings are errors here.
     picture.write_picture(tmp_path / "map.png", View("가", view.xy, view.labels, TEXTS, view.topics, []))
     assert (tmp_path / "map.png").stat().st_size > 5000
-    monkeypatch.setattr(picture, "_hangul_font", lambda: None)
+    monkeypatch.setattr(picture, "find_hangul_font", lambda text: None)
     picture.write_picture(tmp_path / "plain.png", view)
     assert "no Korean font" in caplog.text
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from ._extras import require
-from ._files import atomic_file
 from .benchmarking import BenchmarkRow
 from .errors import InputError
-from .scatter import check_target
+from .scatter import check_target, save_figure
 
 _OURS, _OTHER = "#2a5d9f", "#9a9a9a"
 _LIBRARIES = ("sentence-transformers", "fastembed", "model2vec")
@@ -53,9 +51,4 @@ def plot_pareto(rows: Sequence[BenchmarkRow], path: str | Path) -> Path:
     axes.grid(alpha=0.25)
     axes.set_xlabel("sentences per second (log)")
     axes.set_ylabel("KorSTS test, cosine Spearman x 100")
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None  # the same plot is the same file
-    figure.savefig(buffer, format=path.suffix[1:].lower(), metadata=metadata)
-    with atomic_file(path) as stream:
-        stream.write(buffer.getvalue())
-    return path
+    return save_figure(figure, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,12 +54,7 @@ def plot_scatter(score: Score, path: str | Path, *, title: str = "", font: str |
     axes.set_ylabel(cosine_label, **style)
     main = f"{name} {score.metrics[score.main]:.2f}" if score.main == "cosine_spearman" else ""
     axes.set_title("  ".join(part for part in (title or score.task, main, f"n = {score.n:,}") if part), **style)
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None  # the same plot is the same file
-    figure.savefig(buffer, format=path.suffix[1:].lower(), metadata=metadata)
-    with atomic_file(path) as stream:
-        stream.write(buffer.getvalue())
-    return path
+    return save_figure(figure, path)
 
 
 def check_target(path: str | Path) -> Path:
@@ -71,4 +67,14 @@ def check_target(path: str | Path) -> Path:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: a plot is {' or '.join(SUFFIXES)}")
     require("matplotlib.figure", extra="plots")
+    return path
+
+
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a matplotlib figure as the kind of file ``path`` names; the same figure is the same file."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+    figure.savefig(buffer, format=path.suffix[1:].lower(), metadata=metadata)
+    with atomic_file(path) as stream:
+        stream.write(buffer.getvalue())
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._extras import require
+from ..fonts import find_hangul_font
 from .colours import GREY, topic_colours
 from .map import View, middle, square
 
 logger = logging.getLogger(__name__)
 
 NAMED_TOPICS = 24
-# File names of fonts with Hangul, best first: those of the systems, then the usual free ones.
-_FONTS = (
-    "Pretendard", "AppleSDGothicNeo", "malgun", "NotoSansKR", "NotoSansCJK", "NanumBarunGothic", "NanumGothic",
-    "NanumSquare", "AppleGothic", "SourceHanSans", "UnDotum", "gulim", "batang",
-)  # fmt: skip
 _INK, _PAPER, _SOFT = "#1d1f23", "#ffffff", "#666b73"
 
 
@@ -34,7 +29,7 @@ def write_picture(path: Path, view: View) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    font = _hangul_font()
+    font = find_hangul_font("힣")
     drawn = view.drawn()
     places, rows = square(view.xy[drawn]), view.rows()[drawn]
     figure = Figure(figsize=(10, 7.5), dpi=160, facecolor=_PAPER)
@@ -68,7 +63,7 @@ def _fit(axes: Any, places: NDArray[np.float64], *, ratio: float) -> None:
     axes.set_ylim(middle_y - half, middle_y + half)
 
 
-def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.int64], font: Path | None) -> None:
+def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.int64], font: Any | None) -> None:
     """Write the names of the largest topics, moved up or down where they would cover each other."""
     from matplotlib.patheffects import withStroke
 
@@ -77,7 +72,7 @@ def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.
     frame, to_data = axes.get_window_extent(renderer), axes.transData.inverted()
     taken: list[Any] = []
     for at, topic in enumerate(view.topics[:NAMED_TOPICS]):
-        name = _short(topic.name, 28) if font else str(topic.topic)
+        name = _short(topic.name, 28) if font is not None else str(topic.topic)
         place = middle(places[rows == at])
         text = axes.text(*place, name, ha="center", va="center", color=_INK, path_effects=halo)
         text.set_fontproperties(_sized(font, 10.5))
@@ -93,36 +88,12 @@ def _names(axes: Any, view: View, places: NDArray[np.float64], rows: NDArray[np.
             text.remove()
 
 
-def _sized(font: Path | None, size: float) -> Any:
+def _sized(font: Any | None, size: float) -> Any:
     from matplotlib.font_manager import FontProperties
 
-    return FontProperties(fname=str(font), size=size) if font else FontProperties(size=size)
-
-
-def _hangul_font() -> Path | None:
-    """Return the file of a font that draws Hangul: of the system, else of koreanize-matplotlib."""
-    from matplotlib.font_manager import findSystemFonts
-
-    found = [Path(name) for name in sorted(findSystemFonts())]
-    # The package itself is not imported: that would change matplotlib for the whole process.
-    spec = importlib.util.find_spec("koreanize_matplotlib")
-    for folder in (spec.submodule_search_locations if spec else None) or []:
-        found.append(Path(folder) / "fonts" / "NanumGothic.ttf")
-    for wanted in _FONTS:
-        named = [path for path in found if path.stem.lower().startswith(wanted.lower()) and _draws_hangul(path)]
-        if named:
-            plain = [path for path in named if not path.stem.lower().endswith(("bold", "light", "thin", "black"))]
-            return (plain or named)[0]
-    return next((path for path in found if _draws_hangul(path)), None)
-
-
-def _draws_hangul(path: Path) -> bool:
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        return bool(FT2Font(str(path)).get_char_index(ord("힣")))
-    except (OSError, RuntimeError):
-        return False
+    sized = font.copy() if font is not None else FontProperties()
+    sized.set_size(size)
+    return sized
 
 
 def _short(text: str, length: int) -> str:
