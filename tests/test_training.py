@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ko_sentence_transformers import encode, load_model
 from ko_sentence_transformers.errors import InputError, ModelError, OutputError
 from ko_sentence_transformers.recipe import Recipe, load_recipe
 from training_data import kornlu, sentences, tiny_bert
@@ -231,6 +233,65 @@ seeds = [1, 2]
         np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=key)
     settings = json.loads((tmp_path / "both" / "config_sentence_transformers.json").read_text())
     assert settings["prompts"]["query"] == "query: "
+
+
+def test_seeds_may_share_their_first_stages(base: Path, data: Path, tmp_path: Path) -> None:
+    """The second seed goes on from what the first seed's common stage left."""
+    file = tmp_path / "shared.toml"
+    file.write_text(
+        f"""
+[model]
+base = {json.dumps(str(base))}
+[data.sets.sts]
+kind = "sts"
+files = ["KorSTS/sts-train.tsv"]
+[train]
+loss = "cosent"
+batch_size = 8
+precision = "fp32"
+[[stages]]
+name = "first"
+seed = 1
+[[stages]]
+name = "second"
+[soup]
+seeds = [1, 2]
+common_stages = 1
+""",
+        encoding="utf-8",
+    )
+    both = train(load_recipe(file), data, tmp_path / "both")
+    assert [(s.seed, s.name) for s in both.figures.stages] == [(1, "first"), (1, "second"), (2, "second")]
+    alone = ["soup.common_stages=0", "stages.0.name=first"]
+    train(load_recipe(file, ["soup.seeds=[1]", *alone]), data, tmp_path / "one")
+    single = load_recipe(file, ["soup.seeds=[1]", *alone])
+    train(replace(single, stages=single.stages[:1]), data, tmp_path / "first")
+    second = replace(single, stages=single.stages[1:], model=replace(single.model, base=str(tmp_path / "first")))
+    train(replace(second, soup=replace(single.soup, seeds=(2,))), data, tmp_path / "two")
+    one, two, averaged = (weights(tmp_path / name) for name in ("one", "two", "both"))
+    for key, value in averaged.items():
+        np.testing.assert_allclose(value, (one[key] + two[key]) / 2, atol=1e-6, err_msg=key)
+    with pytest.raises(InputError, match="soup.common_stages is 2; it must be 0 to 1"):
+        load_recipe(file, ["soup.common_stages=2"])
+
+
+def test_a_wider_output_begins_with_the_mean_vector(base: Path, data: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    wide = recipe(base, "ko-sbert-sts", "model.dim=80", "train.dropout=0", "train.max_steps=4", "train.loss=cosent")
+    train(wide, data, tmp_path / "wide")
+    model = SentenceTransformer(str(tmp_path / "wide"), device="cpu")
+    texts = sentences(20, seed=4)
+    vectors = model.encode(texts)
+    pooled = SentenceTransformer(modules=[model[0], model[1]], device="cpu").encode(texts)
+    assert vectors.shape == (20, 80)
+    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    first = vectors[:, :32] / np.linalg.norm(vectors[:, :32], axis=1, keepdims=True)
+    np.testing.assert_allclose(first, unit, atol=1e-5)
+    learned = model[2].linear.weight.detach().numpy()[32:]
+    assert np.abs(learned @ learned.T - np.eye(48)).max() > 1e-4  # no longer as it began
+    ours = encode(load_model(tmp_path / "wide", engine="torch"), texts)
+    np.testing.assert_allclose(ours, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), atol=1e-5)
 
 
 def test_every_shipped_loss_learns(base: Path, data: Path, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ def problems(recipe: Recipe) -> Iterator[str]:
     yield from _choice("model.pooling", model.pooling, ("mean", "cls"))
     yield from _choice("model.tokenizer", model.tokenizer, ("auto", "kobert"))
     yield from _range("model.max_seq_length", model.max_seq_length, 3, 8192)
+    yield from _range("model.dim", model.dim, 0, 8192)
     yield from _choice("teacher.metric", recipe.teacher.metric, ("cosine", "mse"))
     if not 0 < recipe.soup.share <= 1:
         yield f"soup.share is {recipe.soup.share}; it must be above 0 and at most 1"
+    yield from _range("soup.common_stages", recipe.soup.common_stages, 0, len(recipe.runs) - 1)
     if not recipe.data.sets:
         yield "there is no [data.sets.NAME]; name at least one training set"
     yield from _sets(recipe)
@@ -76,6 +78,7 @@ def _train(place: str, train: Train) -> Iterator[str]:
         ("learning_rate", 0, 1),
         ("warmup_ratio", 0, 1),
         ("weight_decay", 0, 1),
+        ("dropout", 0, 0.9),
         ("eval_fraction", 0, 1),
         ("scale", 0, 1000),
         ("max_grad_norm", 0, 10**6),

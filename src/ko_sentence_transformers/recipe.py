@@ -49,11 +49,16 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is trained. ``base`` is a folder or a hub name; a hub name is pinned with ``name@revision``."""
+    """What is trained. ``base`` is a folder or a hub name; a hub name is pinned with ``name@revision``.
+
+    ``dim`` wider than the encoder adds a Dense layer behind the pooling: its first outputs stay the pooled vector
+    itself, the others are learned (0: the encoder's width).
+    """
 
     base: str = "klue/bert-base"
     max_seq_length: int = 128
     pooling: str = "mean"
+    dim: int = 0
     tokenizer: str = "auto"
     keep_layers: tuple[int, ...] = ()
     prompts: dict[str, str] = field(default_factory=dict)
@@ -108,6 +113,7 @@ class Train:
     warmup_ratio: float = 0.1
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
+    dropout: float = 0.1
     eval_fraction: float = 0.1
     seed: int = 777
     matryoshka_dims: tuple[int, ...] = ()
@@ -137,10 +143,14 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Soup:
-    """Weights averaged at the end: one run for each of ``seeds``, then ``share`` of it and the rest base."""
+    """Weights averaged at the end: one run for each of ``seeds``, then ``share`` of it and the rest base.
+
+    The first ``common_stages`` are run once, with the first seed, and every other run goes on from there.
+    """
 
     share: float = 1.0
     seeds: tuple[int, ...] = ()
+    common_stages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +175,10 @@ class Recipe:
     def seeds(self) -> tuple[int, ...]:
         """The seeds to run with."""
         return self.soup.seeds or (self.train.seed,)
+
+    def times(self, stage: int) -> int:
+        """How often the stage of this number is run."""
+        return 1 if stage < self.soup.common_stages else len(self.seeds)
 
     def loss_of(self, name: str, train: Train) -> str:
         """The loss of the set ``name`` in a stage with ``train``."""

@@ -15,6 +15,10 @@ from ..model import copy_model
 from ..recipe import Model
 from ..registry import SHIPPED_FOLDER
 
+# Tokens up to which attention is computed plainly on a processor: the fused kernel's backward pass takes half of a
+# step there, and only long rows need the memory that it saves.
+_SHORT = 128
+
 
 def load_base(model: Model, data: Path, *, download: bool = False) -> Any:
     """Return ``model.base`` as a ``SentenceTransformer`` in float32, on the CPU.
@@ -87,13 +91,43 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
         encoder = modules.Transformer(str(folder), max_seq_length=model.max_seq_length)
         pooling = modules.Pooling(encoder.get_embedding_dimension(), pooling_mode=model.pooling)
         loaded = st.SentenceTransformer(modules=[encoder, pooling], device="cpu")
+    if model.dim > loaded.get_embedding_dimension():
+        _widen(loaded, model.dim)
     network = loaded[0].auto_model
     if getattr(network, "pooler", None) is not None:
         # Trained for another task and not used by mean pooling: weights without a gradient.
         network.pooler = None
     if model.keep_layers:
         _keep_layers(network, model)
+    if model.max_seq_length <= _SHORT and not require("torch", extra="train").cuda.is_available():
+        network.set_attn_implementation("eager")
     return loaded
+
+
+def _widen(loaded: Any, dim: int) -> None:
+    """Put a Dense layer of ``dim`` outputs behind the pooling, the first of which are the pooled vector."""
+    torch = require("torch", extra="train")
+    modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
+    width = loaded.get_embedding_dimension()
+    dense = modules.Dense(width, dim, bias=False, activation_function=torch.nn.Identity())
+    weight = dense.linear.weight
+    with torch.no_grad():
+        weight[:width] = torch.eye(width)
+        # Orthogonal blocks: the cosines of all outputs begin as those of the pooled vector.
+        for start in range(width, dim, width):
+            weight[start : start + width] = torch.nn.init.orthogonal_(torch.empty(width, width))[: dim - start]
+    learned = (torch.arange(dim) >= width).float()[:, None]
+    weight.register_hook(lambda gradient: gradient * learned.to(gradient.device))
+    place = 1 + next(number for number, module in enumerate(loaded) if isinstance(module, modules.Pooling))
+    loaded.insert(place, dense)
+
+
+def set_dropout(model: Any, share: float) -> None:
+    """Drop ``share`` of the hidden values and of the attention in training, whatever the base was trained with."""
+    torch = require("torch", extra="train")
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
 
 
 def _keep_layers(network: Any, model: Model) -> None:

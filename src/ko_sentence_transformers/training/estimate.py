@@ -11,7 +11,7 @@ from typing import Any
 
 from .._extras import require
 from ..recipe import Recipe, Stage
-from .base import load_base
+from .base import load_base, set_dropout
 from .losses import make_loss
 from .sets import TrainingSet, load_sets
 from .stage import mixed_sampler, processes, schedule, use_bf16
@@ -65,11 +65,11 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
     # Adam's two moments come with the first update, which is not run here; a run also keeps the base and the
     # result of each seed in main memory.
     peak = torch.cuda.max_memory_allocated() + 2 * weights if cuda else _resident() + 4 * weights
-    seeds = len(recipe.seeds)
+    times = [recipe.times(number) for number in range(len(stages))]
     return Estimate(
-        seeds * sum(stage.steps for stage in stages),
-        seeds * sum(stage.tokens for stage in stages),
-        round(seeds * sum(stage.seconds for stage in stages), 1),
+        sum(n * stage.steps for n, stage in zip(times, stages, strict=True)),
+        sum(n * stage.tokens for n, stage in zip(times, stages, strict=True)),
+        round(sum(n * stage.seconds for n, stage in zip(times, stages, strict=True)), 1),
         int(peak),
         torch.cuda.get_device_name() if cuda else "cpu",
         "bf16" if use_bf16(recipe.train.precision) else "fp32",
@@ -138,6 +138,7 @@ def _timed(
     features = [
         {key: value.to(device) if hasattr(value, "to") else value for key, value in f.items()} for f in features
     ]
+    set_dropout(model, train.dropout)
     model.train()
     started = time.perf_counter()
     with torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(train.precision)):

@@ -132,18 +132,25 @@ class _Run:
             schedule(items, stage.train, seed=recipe.seeds[0]).steps
             for items, stage in zip(sets, recipe.runs, strict=True)
         ]
-        self.total = sum(self.steps) * len(recipe.seeds)
+        self.total = sum(recipe.times(number) * steps for number, steps in enumerate(self.steps))
         self.first: tuple[float, int] | None = None  # time and step at which this process began to step
 
     def all(self, model: Any) -> tuple[StageReport, ...]:
         """Run every seed and leave the average in ``model``."""
-        base = _copy(model)
-        results, figures = [], []
-        for number, seed in enumerate(self.recipe.seeds):
-            model.load_state_dict(base)
+        base = start = _copy(model)
+        results: list[dict[str, Any]] = []
+        figures: list[StageReport] = []
+        offset = 0
+        for seed in self.recipe.seeds:
+            model.load_state_dict(start)
             for index, stage in enumerate(self.recipe.runs):
-                offset = number * sum(self.steps) + sum(self.steps[:index])
+                common = index < self.recipe.soup.common_stages
+                if results and common:
+                    continue
                 figures.append(self.stage(model, stage, index, seed, offset))
+                offset += self.steps[index]
+                if common:
+                    start = _copy(model)
             results.append(_copy(model))
         model.load_state_dict(averaged(results, base, self.recipe.soup.share))
         return tuple(figures)

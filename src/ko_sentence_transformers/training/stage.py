@@ -13,6 +13,7 @@ from .._extras import require
 from ..data import Rows, ScoredPair
 from ..encoding import Encoder
 from ..recipe import Recipe, Train
+from .base import set_dropout
 from .losses import make_loss, teacher_vectors
 from .sampler import LengthGroupedBatchSampler, MixedBatchSampler
 from .sets import TrainingSet
@@ -84,6 +85,7 @@ def make_trainer(
     """Return the Trainer of one stage; its seed is ``train.seed``."""
     from .trainer import StageTrainer
 
+    set_dropout(model, train.dropout)
     plan = schedule(sets, train, seed=train.seed)
     world = processes()[1]
     losses = {
