@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ko_sentence_transformers._recipe_checks import LOSSES
 from ko_sentence_transformers.cli import run
 from ko_sentence_transformers.errors import InputError, OutputError
 from ko_sentence_transformers.recipe import (
-    LOSSES,
     Data,
     DataSet,
     Model,

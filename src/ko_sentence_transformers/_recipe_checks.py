@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from .recipe import KINDS, LOSSES, Recipe, Stage, Train
+if TYPE_CHECKING:
+    from .recipe import Recipe, Stage, Train
+
+# What each kind of file becomes: the text columns of one training row.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "nli": ("anchor", "positive", "negative"),
+    "triplets": ("anchor", "positive", "negative"),
+    "pairs": ("anchor", "positive"),
+    "groups": ("anchor", "positive"),
+    "sts": ("sentence1", "sentence2"),
+    "texts": ("text",),
+}
+# Which kinds a loss can learn from. SimCSE is "mnrl" on "texts": a text is its own positive under dropout.
+LOSSES: Mapping[str, tuple[str, ...]] = {
+    "mnrl": ("nli", "triplets", "pairs", "groups", "texts"),
+    "cosent": ("sts",),
+    "angle": ("sts",),
+    "cosine": ("sts",),
+    "distill": tuple(KINDS),
+}
 
 
 def problems(recipe: Recipe) -> Iterator[str]:

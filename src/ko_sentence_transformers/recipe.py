@@ -16,7 +16,7 @@ An unknown key is an error that names the nearest known one. No torch here.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from difflib import get_close_matches
 from importlib.resources import files
@@ -25,26 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from ._files import atomic_file
+from ._recipe_checks import problems
 from ._schema import SchemaError, build, merge, overridden, toml_lines
 from .errors import InputError, OutputError
-
-# What each kind of file becomes: the text columns of one training row.
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "nli": ("anchor", "positive", "negative"),
-    "triplets": ("anchor", "positive", "negative"),
-    "pairs": ("anchor", "positive"),
-    "groups": ("anchor", "positive"),
-    "sts": ("sentence1", "sentence2"),
-    "texts": ("text",),
-}
-# Which kinds a loss can learn from. SimCSE is "mnrl" on "texts": a text is its own positive under dropout.
-LOSSES: Mapping[str, tuple[str, ...]] = {
-    "mnrl": ("nli", "triplets", "pairs", "groups", "texts"),
-    "cosent": ("sts",),
-    "angle": ("sts",),
-    "cosine": ("sts",),
-    "distill": tuple(KINDS),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +249,6 @@ def validated(recipe: Recipe) -> Recipe:
 
     :raises InputError: naming the key and the values it may have.
     """
-    from ._recipe_checks import problems
-
     for problem in problems(recipe):
         raise InputError(f"recipe {recipe.name}: {problem}")
     return recipe

@@ -91,8 +91,7 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
         encoder = modules.Transformer(str(folder), max_seq_length=model.max_seq_length)
         pooling = modules.Pooling(encoder.get_embedding_dimension(), pooling_mode=model.pooling)
         loaded = st.SentenceTransformer(modules=[encoder, pooling], device="cpu")
-    if model.dim > loaded.get_embedding_dimension():
-        _widen(loaded, model.dim)
+    _set_dim(loaded, model.dim)
     network = loaded[0].auto_model
     if getattr(network, "pooler", None) is not None:
         # Trained for another task and not used by mean pooling: weights without a gradient.
@@ -102,6 +101,21 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
     if model.max_seq_length <= _SHORT and not require("torch", extra="train").cuda.is_available():
         network.set_attn_implementation("eager")
     return loaded
+
+
+def _set_dim(loaded: Any, dim: int) -> None:
+    """Give the model ``dim`` outputs: the pooled vector alone, or more behind it."""
+    modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
+    if dim > loaded.get_embedding_dimension():
+        _widen(loaded, dim)
+    elif dim and dim == loaded[0].get_embedding_dimension():
+        for place in reversed([n for n, module in enumerate(loaded) if isinstance(module, modules.Dense)]):
+            del loaded[place]
+    if dim and dim != loaded.get_embedding_dimension():
+        raise ModelError(
+            f"model.dim is {dim}; the base gives {loaded.get_embedding_dimension()}: set model.dim to more, "
+            f"or to {loaded[0].get_embedding_dimension()}, the encoder's own width"
+        )
 
 
 def _widen(loaded: Any, dim: int) -> None:

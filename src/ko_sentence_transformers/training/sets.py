@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._files import sha256
+from .._recipe_checks import KINDS
 from ..data import NliRow, RowReport, Rows, ScoredPair, nli_triplets
 from ..data.readers import OnBadRow, read_labels, read_nli, read_pairs, read_scored_pairs, read_triplets
 from ..errors import InputError
-from ..recipe import KINDS, DataSet, Recipe, Stage
+from ..recipe import DataSet, Recipe, Stage
 from ..records import decoded_lines, read_records
 from ..text import normalize
 
