@@ -68,16 +68,15 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def everyday() -> RetrievalSet:
-    """Sixty questions as people ask them, over 1,450 articles of 15 statutes."""
+def everyday(questions: str) -> RetrievalSet:
+    """Questions as people ask them, over 1,450 articles of 15 statutes."""
     records = list(read_records(HERE.parent / "examples" / "data" / "everyday_laws.jsonl"))
     # The name of the statute is part of what an article says.
     records = [
         Record(r.id, r.text, {**r.metadata, "title": f"{r.metadata['law']} {r.metadata['title']}"}) for r in records
     ]
-    lines = (HERE / "everyday_questions.jsonl").read_text(encoding="utf-8").splitlines()
-    questions = [json.loads(line) for line in lines]
-    return RetrievalSet("everyday questions", records, [(q["q"], set(q["a"])) for q in questions])
+    lines = [json.loads(line) for line in (HERE / questions).read_text(encoding="utf-8").splitlines()]
+    return RetrievalSet("everyday questions", records, [(line["q"], set(line["a"])) for line in lines])
 
 
 def strategyqa(folder: Path) -> RetrievalSet:
@@ -110,6 +109,7 @@ def dev_sets(shared: Path) -> list[RetrievalSet]:
     """Return the sets by which the hybrid's constants were chosen."""
     train = shared / "train"
     return [
+        everyday("everyday_questions.jsonl"),
         pairs("dev: statute title -> article", rows(train / "law_article_title_text.tsv.gz"), 4000),
         pairs("dev: petition title -> body", rows(train / "petitions_title_content.tsv.gz"), 2686),
         pairs("dev: question -> passage", rows(train / "kobest_boolq_train.tsv"), 3659),
@@ -141,15 +141,14 @@ def words_only(records: list[Record]) -> Callable[[str], list[str]]:
     """Index the words between spaces in the same full-text engine."""
     connection = sqlite3.connect(":memory:")
     connection.execute('CREATE VIRTUAL TABLE words USING fts5(terms, tokenize = "unicode61 remove_diacritics 0")')
-    connection.execute("CREATE VIRTUAL TABLE word_rows USING fts5vocab(words, row)")
-    analyser, lexicon = Whitespace(), lexical.Lexicon()
+    analyser = Whitespace()
     terms = analyser.terms(record.passage for record in records)
     connection.executemany("INSERT INTO words(terms) VALUES (?)", ((lexical.joined(found),) for found in terms))
 
     def search(query: str) -> list[str]:
-        terms = list(lexicon.known(connection, lexical.forms(analyser, query), 0))
-        found = lexical.search(connection, terms, limit=K)
-        return [records[row - 1].id for row in found.ids.tolist()]
+        match = " OR ".join(f'"{form}"' for form in lexical.forms(analyser, query))
+        sql = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?"
+        return [records[row[0] - 1].id for row in connection.execute(sql, (match, K))] if match else []
 
     return search
 
@@ -192,7 +191,7 @@ def main() -> None:
     if options.dev:
         sets = dev_sets(data) if data else parser.error("--dev needs KO_ST_SHARED")
     else:
-        sets = [everyday(), *(test_sets(data) if data else [])]
+        sets = [everyday("everyday_questions_test.jsonl"), *(test_sets(data) if data else [])]
     for retrieval in sets:
         report(retrieval, options.model, options.queries, options.analyser or ["kiwi"])
 

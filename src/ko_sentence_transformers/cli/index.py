@@ -113,18 +113,33 @@ def delete(
 
 
 @app.command()
-def info(folder: Folder, as_json: Json = False) -> None:
-    """Say what the index holds and what made it."""
-    from ..index import SearchIndex
+def info(
+    folder: Folder,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare rows, words, vectors and model; exit 1 if something is wrong.")
+    ] = False,
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Say what the index holds and what made it, and with --check whether it is whole."""
+    from .. import index
 
-    with SearchIndex.open(folder) as index:
-        facts = index.info().as_dict()
+    # Before the index is opened, which repairs what it can.
+    problems = index.check(folder, load=lambda name: opt.load(model or name)) if check else ()
+    with index.SearchIndex.open(folder) as opened:
+        facts = opened.info().as_dict()
     if as_json:
-        emit(facts)
-        return
-    for name, value in facts.items():
-        shown = ", ".join(value) if isinstance(value, tuple) else value
-        print(f"{name:<17}{'-' if shown is None else shown}")
+        emit(facts | {"problems": [problem.as_dict() for problem in problems]} if check else facts)
+    else:
+        for name, value in facts.items():
+            shown = ", ".join(value) if isinstance(value, tuple) else value
+            print(f"{name:<17}{'-' if shown is None else shown}")
+        for problem in problems:
+            print(f"wrong: {problem.what}\n       {problem.repair}")
+        if check and not problems:
+            print("rows, words, vectors and model agree")
+    if problems:
+        raise typer.Exit(1)
 
 
 @app.command()

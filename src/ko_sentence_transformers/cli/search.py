@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -33,7 +33,7 @@ def search(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Of an index: why each hit is where it is.")] = False,
     rerank: Annotated[
-        str | None, typer.Option("--rerank", help="Of an index: a CrossEncoder to order hits by.")
+        str | None, typer.Option("--rerank", help="Of an index: a CrossEncoder that puts the best 50 in order.")
     ] = None,
     engine: opt.Engine = None,
     threads: opt.Threads = None,
@@ -51,7 +51,7 @@ def search(
     if top_k < 1:
         raise InputError(f"-k is {top_k}; it must be at least 1")
     if index.exists(Path(corpus)):
-        second = _reranker(rerank) if rerank else None
+        second = index.load_reranker(rerank, download=download) if rerank else None
         with index.SearchIndex.open(corpus) as opened:
             if mode != "lexical":
                 opened.attach(opt.load(model_of(opened, model), engine, threads, download=download))
@@ -94,15 +94,3 @@ def _show(query: str, model: str | None, hits: Sequence[Hit | IndexHit], as_json
                 if why[name] is not None
             ]
             print(f"    {', '.join([*parts, 'words ' + (' '.join(why['words']) or '-')])}")
-
-
-def _reranker(name: str) -> Callable[[str, Sequence[str]], list[float]]:
-    """Load a CrossEncoder by folder or name."""
-    from .._extras import require
-
-    encoder = require("sentence_transformers", extra="train").CrossEncoder(name)
-
-    def scores(query: str, texts: Sequence[str]) -> list[float]:
-        return [float(score) for score in encoder.predict([(query, text) for text in texts])]
-
-    return scores

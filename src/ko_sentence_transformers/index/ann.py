@@ -132,7 +132,8 @@ def unpacked(block: list[Any], dim: int) -> tuple[NDArray[np.int64], NDArray[np.
 
 def _train(connection: sqlite3.Connection, total: int, dim: int) -> Any:
     faiss = require("faiss", extra="search")
-    cells = max(1, min(int(4 * math.sqrt(total)), total // _TRAIN_PER_CELL))
+    # Learning and filling cost rows x cells, a query cells + rows / cells for each cell it looks into.
+    cells = max(1, min(int(2 * math.sqrt(total)), total // _TRAIN_PER_CELL))
     # Every n-th row: spread over the whole index, and the same each time.
     step = max(1, total // (cells * _TRAIN_PER_CELL))
     sample = np.concatenate([vectors[::step] for _, vectors in blocks(connection, dim)])

@@ -70,23 +70,29 @@ def analyser(store: Store) -> Analyser:
     return found
 
 
-def reanalyse(store: Store) -> None:
-    """Write the words of every chunk again if another version of the analyser is installed, as one commit."""
+def reanalyse(store: Store, *, damaged: bool = False) -> None:
+    """Write the words of every chunk anew, as one commit, if another version of the analyser is installed.
+
+    :param damaged: write them in any case.
+    """
     found = load(store.meta("analyser_name"), store.meta("words"))
-    if found.version == store.meta("analyser"):
+    if found.version == store.meta("analyser") and not damaged:
         return
     with store.writing() as connection:
+        store.clear_words()
         rows = connection.execute(
             "SELECT c.chunk, substr(d.text, c.start + 1, c.stop - c.start), d.metadata "
-            "FROM chunk c JOIN document d USING (doc)"
+            "FROM chunk c JOIN document d USING (doc) ORDER BY c.chunk"
         )
         while block := rows.fetchmany(_BATCH):
             terms = found.terms(Record("", text, json.loads(metadata)).passage for _, text, metadata in block)
             connection.executemany(
-                "UPDATE words SET terms = ? WHERE rowid = ?",
-                [(joined(new), chunk) for (chunk, _, _), new in zip(block, terms, strict=True)],
+                "INSERT INTO words(rowid, terms) VALUES (?, ?)",
+                [(chunk, joined(new)) for (chunk, _, _), new in zip(block, terms, strict=True)],
             )
-        store.set_meta(analyser=found.version, generation=store.meta("generation") + 1)
+        store.set_meta(
+            analyser=found.version, generation=store.meta("generation") + 1, deletions=store.meta("deletions") + 1
+        )
 
 
 def checked(embeddings: Embeddings, dim: int) -> Embeddings:

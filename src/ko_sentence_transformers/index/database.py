@@ -13,6 +13,8 @@ from ..errors import IndexFolderError, InputError, OutputError
 
 FILE = "index.sqlite"
 BUSY_SECONDS = 60.0
+# Every place of every term, a view of the full-text index that each connection makes for itself.
+PLACES = "temp.places"
 _DAMAGE = ("malformed", "not a database", "corrupt", "decode to UTF-8", "no such table")
 
 
@@ -54,6 +56,7 @@ def connect(file: Path, mode: str) -> sqlite3.Connection:
     try:
         for setting in ("synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {setting}")
+        connection.execute(f"CREATE VIRTUAL TABLE {PLACES} USING fts5vocab(main, words, instance)")
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()

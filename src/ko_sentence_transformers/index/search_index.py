@@ -14,19 +14,17 @@ from ..encoding import Embeddings, Encoder, TextReport, encode, encode_stream
 from ..errors import InputError
 from ..morphemes import Analyser
 from ..records import Record
-from . import ann, binding, chunks, filters, lexical
+from . import ann, binding, checking, chunks, filters, lexical
 from .hits import IndexHit
 from .info import IndexInfo, read_info
-from .searching import MODES, Mode, Request, Search
+from .reranking import RERANKED, Reranker
+from .searching import MODES, Memory, Mode, Request, Search
 from .store import Store
 from .tuning import Tuning, tune
 from .vectors import Vectors
 from .writing import Changes, Writer
 
-Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 MAX_K = 10_000
-# A reranker sees this many hits, or k if that is more.
-RERANKED = 50
 
 
 class SearchIndex:
@@ -40,7 +38,7 @@ class SearchIndex:
         self._store = store
         self._encoder: Encoder | None = None
         self._analyser: Analyser | None = None
-        self._lexicon = lexical.Lexicon()
+        self._memory = Memory()
         with store.reading():
             self._vectors = Vectors(store)
             self._dim = int(store.meta("dim"))
@@ -196,9 +194,11 @@ class SearchIndex:
         )
         with self._store.reading():
             self._vectors.refresh()
-            hits = Search(self._store, self._vectors, self._lexicon, request).hits()
+            hits = Search(self._store, self._vectors, self._memory, request).hits()
         if rerank is not None and hits:
-            scores = [float(score) for score in rerank(query, [hit.text for hit in hits])]
+            # As the encoder does, a reranker reads the title before the text.
+            texts = [Record(hit.id, hit.text, hit.metadata).passage for hit in hits]
+            scores = [float(score) for score in rerank(query, texts)]
             hits = [replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
             hits = sorted(hits, key=lambda hit: -hit.score)[:k]
         return hits
@@ -211,9 +211,9 @@ class SearchIndex:
     def compact(self) -> None:
         """Give back the space of deleted rows and rebuild what is derived: words and the vector file.
 
-        The words are analysed again if the analyser has changed since.
+        The words are analysed again if the analyser has changed since, or if they are damaged.
         """
-        binding.reanalyse(self._store)
+        binding.reanalyse(self._store, damaged=any(checking.words(self._store)))
         ann.maintain(self._store.folder, rebuild=True)
         self._store.vacuum()
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
 from . import lexical
+from .bm25 import Lexicon
 from .filters import Filter
 from .fusion import POOL, fuse
 from .hits import IndexHit, Why, make_hit
-from .lexical import Candidates, Lexicon
+from .lexical import Candidates
+from .selection import Selections, tested
 from .store import Store
 from .vectors import Vectors
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES = ("hybrid", "dense", "lexical")
-# A filter that leaves at most this many chunks is searched exactly; above, candidates are tested one by one.
-SELECTED = 10_000
+# A filter that leaves at most this many chunks is searched among those; above, candidates are tested first.
+SELECTED = 20_000
 _WORD_POOL = 1000
 _SHALLOW = 40
-_DEEPER = 4
+_DEEPER, _DEEP = 4, 1000
 _NOWHERE: tuple[float | None, int | None] = (None, None)
 _Places = dict[int, tuple[float | None, int | None]]
 
@@ -41,28 +41,43 @@ class Request:
     where: Filter | None = None
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What searches of one index remember for those after them."""
+
+    lexicon: Lexicon = field(default_factory=Lexicon)
+    selections: Selections = field(default_factory=Selections)
+
+
 class Search:
     """A request against one state of the index, inside a reading transaction."""
 
-    def __init__(self, store: Store, vectors: Vectors, lexicon: Lexicon, request: Request) -> None:
+    def __init__(self, store: Store, vectors: Vectors, memory: Memory, request: Request) -> None:
         self._store = store
         self._vectors = vectors
+        self._memory = memory
         self._request = request
         self._total = int(store.meta("chunks"))
-        self._selected = self._select() if request.where else None
-        counts = lexicon.known(store.connection, request.terms, store.meta("generation"))
+        self._selected: NDArray[np.int64] | None = None
+        if request.where is not None:
+            self._selected = memory.selections.passing(store, request.where, SELECTED)
+        memory.lexicon.refresh(store.meta("generation"), store.meta("deletions"))
+        counts = memory.lexicon.known(store.connection, request.terms)
         self._terms = lexical.telling(counts, self._total)
 
     def hits(self) -> list[IndexHit]:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
-        reach = self._total if self._selected is None else len(self._selected)
+        k, where = self._request.k, self._request.where
         # The standard scores of a hybrid are those of a pool; one list alone needs little more than k.
-        depth = max(POOL if self._request.mode == "hybrid" else _SHALLOW, 4 * self._request.k)
-        while reach:
+        depth = max(POOL if self._request.mode == "hybrid" else _SHALLOW, 4 * k)
+        while reach := self._total if self._selected is None else len(self._selected):
             hits = self._hits(depth)
-            if len(hits) >= self._request.k or depth >= reach:
+            if len(hits) >= k or depth >= reach:
                 return hits
             depth *= _DEEPER
+            if where is not None and self._selected is None and depth > max(_DEEP, 16 * k):
+                # Many rows pass, but hardly one near the query: look at all that do.
+                self._selected = self._memory.selections.passing(self._store, where)
         return []
 
     def _hits(self, depth: int) -> list[IndexHit]:
@@ -105,56 +120,26 @@ class Search:
                     return list(found.values())
         return list(found.values())
 
-    def _select(self) -> NDArray[np.int64] | None:
-        """Return the chunks that pass a narrow filter; ``None`` for a wide one."""
-        where = self._request.where
-        assert where is not None
-        known = set(self._store.field_names())
-        if unknown := sorted(where.names - known):
-            raise InputError(
-                f"--where names {unknown[0]!r}, which no record has; there are: {', '.join(['id', *sorted(known)])}"
-            )
-        rows = self._store.connection.execute(
-            f"SELECT {self._chunks()} WHERE {where.select} LIMIT ?",
-            (*where.parameters, SELECTED + 1),
-        ).fetchall()
-        if len(rows) > SELECTED:
-            return None
-        return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
-
-    def _chunks(self) -> str:
-        """Return the columns and tables of a query for the chunks that a filter passes."""
-        where = self._request.where
-        # Documents themselves are needed for their ids alone; chunks know their number.
-        return "chunk FROM chunk c JOIN document d USING (doc)" if where and where.by_id else "chunk FROM chunk d"
-
     def _dense(self, depth: int) -> Candidates:
-        query = self._embedding()
+        query, where = self._embedding(), self._request.where
         if self._selected is not None:
             return self._vectors.among(query, self._selected, depth)
         found = self._vectors.nearest(query, depth)
-        where = self._request.where
         if where is None:
             return found
-        rows = self._store.connection.execute(
-            f"SELECT {self._chunks()} WHERE chunk IN (SELECT value FROM json_each(?)) AND {where.check}",
-            (json.dumps(found.ids.tolist()), *where.parameters),
-        ).fetchall()
-        passed = np.isin(found.ids, [row[0] for row in rows])
+        passed = tested(self._store, where, found.ids)
         return Candidates(found.ids[passed], found.scores[passed])
 
     def _lexical(self, limit: int) -> Candidates:
         where = self._request.where
-        if where is None:
-            return lexical.search(self._store.connection, self._terms, limit=limit)
-        condition = where.check if self._selected is None else where.select
-        return lexical.search(
-            self._store.connection,
-            self._terms,
-            limit=limit,
-            condition=f"rowid IN (SELECT {self._chunks()} WHERE {condition})",
-            parameters=where.parameters,
+        wide = where is not None and self._selected is None
+        found = self._memory.lexicon.search(
+            self._store.connection, self._terms, limit=_DEEPER * limit if wide else limit, among=self._selected
         )
+        if where is None or not wide:
+            return found
+        passed = tested(self._store, where, found.ids)
+        return Candidates(found.ids[passed][:limit], found.scores[passed][:limit])
 
     def _embedding(self) -> NDArray[np.float32]:
         assert self._request.embedding is not None  # checked when the request was made

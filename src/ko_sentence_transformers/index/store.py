@@ -33,6 +33,8 @@ CREATE INDEX chunk_by_doc ON chunk(doc);
 CREATE TABLE field(doc INTEGER NOT NULL, name TEXT NOT NULL, value NOT NULL,
     PRIMARY KEY(doc, name, value)) WITHOUT ROWID;
 CREATE INDEX field_by_value ON field(name, value);
+"""
+_WORDS = """
 CREATE VIRTUAL TABLE words USING fts5(terms, tokenize = "unicode61 remove_diacritics 0");
 CREATE VIRTUAL TABLE word_rows USING fts5vocab(words, row);
 """
@@ -99,8 +101,7 @@ class Store:
             store = cls(folder, connection, writable=True)
             with store.writing():
                 if not exists(folder):
-                    for statement in _SCHEMA.strip().split(";\n"):
-                        connection.execute(statement)
+                    store._run(_SCHEMA + _WORDS)
                     store.set_meta(format=FORMAT, generation=0, deletions=0, chunks=0, **meta)
         return store
 
@@ -222,6 +223,26 @@ class Store:
         run("DELETE FROM field WHERE doc = ?", one)
         run("DELETE FROM document WHERE doc = ?", one)
         return max(0, removed)
+
+    def clear_words(self) -> None:
+        """Make the table of words anew, inside a transaction."""
+        self._run("DROP TABLE word_rows;\nDROP TABLE words;\n" + _WORDS)
+
+    def broken_words(self) -> str | None:
+        """Read the full-text index whole and return what is wrong with it."""
+        try:
+            with self._turn:
+                self.connection.execute("INSERT INTO words(words) VALUES ('integrity-check')")
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error) or "busy" in str(error):
+                return None  # another process is writing: it could read them
+            return str(error)
+        return None
+
+    def _run(self, script: str) -> None:
+        """Run statements one by one: ``executescript`` would end the transaction."""
+        for statement in script.replace("\n\n", "\n").strip().split(";\n"):
+            self.connection.execute(statement)
 
     def rows(self, chunks: Sequence[int]) -> dict[int, Row]:
         """Return ``{chunk: row}`` of those chunks that still exist."""

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..encoding import Embeddings
 from ..errors import InputError
 from . import ann
+from .bm25 import best
 from .store import Store
-from .vectors import Vectors, best
+from .vectors import Vectors
 
 SAMPLE, NEAREST = 200, 10
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .._extras import require
 from . import ann
 from .ann import AnnFile
+from .bm25 import best
 from .lexical import Candidates
 from .store import Store
 
@@ -20,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 # The int8 order is scored again exactly: this many more than what is asked for come from the cells.
 _SPARE = 60
-# Up to this many given chunks are read and scored one by one.
-_GIVEN = 1000
+# Up to this many given chunks are read and scored one by one; of more, the codes of all are compared first.
+_GIVEN = 500
 
 
 class Vectors:
@@ -86,9 +87,12 @@ class Vectors:
         if self._index is None or self._ann is None or len(chunks) <= _GIVEN:
             return best(*self.scores(query, chunks), count)
         # All cells, but only the codes of these chunks.
-        young = chunks[chunks > self._start]
-        near = self._approximate(query, count + _SPARE, self._ann.cells, only=chunks)
-        return best(*self.scores(query, np.concatenate([near, young])), count)
+        young = chunks > self._start
+        near = self._approximate(query, count + _SPARE, self._ann.cells, only=chunks[~young])
+        old = self.scores(query, near)
+        rows = np.flatnonzero(np.isin(self._ids[: self._used], chunks[young], assume_unique=True))
+        ids = np.concatenate([old.ids, self._ids[rows]])
+        return best(ids, np.concatenate([old.scores, self._matrix[rows] @ query]), count)
 
     @property
     def damaged(self) -> bool:
@@ -104,7 +108,12 @@ class Vectors:
         self, query: NDArray[np.float32], count: int, probes: int, *, only: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64]:
         faiss = require("faiss", extra="search")
-        selector = None if only is None else faiss.IDSelectorBatch(only)
+        bits = None
+        if only is not None:
+            bits = np.zeros(self._start + 8, np.uint8)
+            bits[only] = 1
+            bits = np.packbits(bits, bitorder="little")
+        selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         settings = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
         _, ids = self._index.search(query[None], count, params=settings)
         return np.asarray(ids[0][ids[0] >= 0], np.int64)
@@ -135,12 +144,3 @@ class Vectors:
             self._store.folder, named.file, wrong, self._store.folder,
         )  # fmt: skip
         return None
-
-
-def best(ids: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Candidates:
-    """Return the ``count`` highest scores, best first; equal scores in order of their ids."""
-    if len(ids) > count:
-        kept = np.flatnonzero(scores >= np.partition(scores, len(scores) - count)[len(scores) - count])
-        ids, scores = ids[kept], scores[kept]
-    order = np.lexsort((ids, -scores))[:count]
-    return Candidates(ids[order], np.asarray(scores[order], np.float32))
