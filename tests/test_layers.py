@@ -15,7 +15,7 @@ PACKAGE = Path(ko_sentence_transformers.__file__).parent
 # A module may import from its own layer or a lower one.
 LAYERS: list[set[str]] = [
     {"errors", "_extras", "_files", "text", "records", "morphemes", "packing", "metrics"},
-    {"registry", "hub", "engines", "pooling", "model_folder"},
+    {"registry", "hub", "engines", "pooling", "static_table", "model_folder"},
     {"encoding"},
     {"model", "restore", "vector_file", "retrieval", "diagnosis"},
 ]

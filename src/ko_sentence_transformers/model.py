@@ -15,7 +15,7 @@ from . import encoding
 from ._files import atomic_folder
 from .encoding import Embeddings, Encoder, TokenIds
 from .engines import Engine, load_engine
-from .errors import ModelFolderError, UnknownModelError
+from .errors import UnknownModelError
 from .model_folder import (
     count_positions,
     find_folder,
@@ -26,8 +26,9 @@ from .model_folder import (
     unknown_id,
 )
 from .packing import fill_rows, pack
-from .pooling import Head, load_head, load_pooling, read_json, read_safetensors
+from .pooling import Head, load_head, load_pooling, read_json
 from .registry import DEFAULT_MODEL, find_model
+from .static_table import mean_rows, read_table
 
 # Shapes that batches are padded to. An engine compiles each new shape once (tens of milliseconds) and keeps it, so
 # there are few. Most work runs in full rows of _ROW tokens, which hold several texts each.
@@ -214,13 +215,7 @@ class StaticEncoder(_Base):
     def __init__(self, name: str, folder: Path, modules: list[tuple[str, Path]]) -> None:
         path = modules[0][1]
         super().__init__(name, folder, read_tokenizer(path))
-        weights = read_safetensors(path / "model.safetensors")
-        table = weights.get("embedding.weight", weights.get("embeddings"))
-        if table is None:
-            raise ModelFolderError(f"{path}/model.safetensors holds no embedding.weight")
-        # 8-bit rows have one scale for all, which the unit length removes.
-        self._table = np.ascontiguousarray(table, dtype=np.float32)
-        self._pool = load_pooling(None)
+        self._table = read_table(path)
         self._heads = [load_head(kind, where) for kind, where in modules[1:]]
         self.max_seq_length = _STATIC_LIMIT
         self.dim = self.embed([np.zeros(1, dtype=np.int64)]).shape[1]
@@ -236,10 +231,8 @@ class StaticEncoder(_Base):
     def embed(self, parts: Sequence[TokenIds], *, batch_tokens: int = encoding.BATCH_TOKENS) -> Embeddings:
         """Return ``(len(parts), dim)`` mean vectors; a text without tokens is zeros. One batch whatever the size."""
         lengths = np.fromiter((len(ids) for ids in parts), dtype=np.int64, count=len(parts))
-        vectors = np.zeros((len(parts), self._table.shape[1]), dtype=np.float32)
-        filled = lengths > 0
-        if filled.any():
-            vectors[filled] = self._pool(self._table[np.concatenate(list(parts))], lengths[filled])
+        ids = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        vectors = mean_rows(self._table, ids, lengths)
         for head in self._heads:
             vectors = head(vectors)
         return vectors

@@ -1,4 +1,4 @@
-"""Full-precision weights out of an 8-bit ONNX file, so that sentence-transformers can load what ships."""
+"""Full-precision weights out of an 8-bit ONNX file or table, so that sentence-transformers can load what ships."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from .engines.onnx_file import read_initializers
 from .errors import ModelFolderError
-from .pooling import read_json, read_safetensors
+from .model_folder import read_modules
+from .pooling import read_json
+from .static_table import read_table, write_table
 
 # Names that the quantizer gives: 8-bit values, their scale, and the smoothing factors of a layer's input.
 _VALUES, _SCALE, _SMOOTH = "q_output_{}_1", "scale_{}_1", "{}_0_0/nncf_smooth_quant_scale"
@@ -23,11 +25,9 @@ def restore_weights(folder: Path) -> None:
     """
     from safetensors.numpy import save_file
 
-    static = next(iter(folder.glob("*StaticEmbedding")), None)
-    if static is not None:
-        path = static / "model.safetensors"
-        table = read_safetensors(path)["embedding.weight"].astype(np.float32)
-        save_file({"embedding.weight": table}, path)
+    kind, network = read_modules(folder)[0]
+    if kind == "StaticEmbedding":
+        write_table(network, read_table(network), eight_bits=False)
         return
     config = read_json(folder / "config.json")
     weights = _dequantized(read_initializers(folder / "onnx" / "model.onnx"), config)

@@ -26,6 +26,9 @@ def normalize(text: str) -> str:
 
     :raises InputError: for a lone surrogate, which no encoding can hold.
     """
+    if text.isprintable() and unicodedata.is_normalized("NFC", text):
+        # Most texts: no character to remove, no space but the common one.
+        return (re.sub(" +", " ", text) if "  " in text else text).strip(" ")
     if text.isascii():
         clean = text
     else:

@@ -21,6 +21,7 @@ from ..model import load_model
 from ..model_folder import find_folder, read_modules
 from ..pooling import read_json, read_safetensors
 from ..restore import restore_weights
+from ..static_table import read_table, write_table
 from .folder import WEIGHTS, write_portable
 from .graph import encoder_graph
 from .quantize import quantize_graph
@@ -66,6 +67,7 @@ def export_model(
     ``onnx`` and ``onnx-int8`` hold ``onnx/model.onnx``, ``openvino`` holds ``openvino/openvino_model.xml``, and
     ``portable`` both the weights and ``onnx/model.onnx``: sentence-transformers 3 to 6, text-embeddings-inference
     and fastembed read it. All hold ``golden.json``: texts, token ids and vectors to check an installation with.
+    A static model has no network: ``onnx-int8`` holds its table in 8 bits, ``portable`` in float32.
 
     :param name_or_path: a shipped name, a sentence-transformers folder with ``model.safetensors``, or a hub id.
     :param calibration: the texts that 8-bit ranges are measured on; 300 built-in Korean sentences by default.
@@ -129,10 +131,17 @@ def _convert(folder: Path, to: str, calibration: Sequence[str]) -> dict[str, Any
 
 
 def _finish_static(folder: Path, to: str) -> dict[str, Any]:
-    if to != "portable":
-        raise InputError(f"a static model has no network to export to {to}; --to portable copies it")
-    model = load_model(folder)
-    return {**_compare(model, encode(model, PROBE), folder), "reference": "numpy"}
+    """Put the table into 8 bits where the form is the 8-bit one: a static model has nothing else to convert."""
+    if to not in ("onnx-int8", "portable"):
+        raise InputError(
+            f"a static model has no network to export to {to}; --to onnx-int8 writes its table in 8 bits, "
+            "--to portable in float32"
+        )
+    wanted = encode(load_model(folder), PROBE)
+    if to == "onnx-int8":
+        network = read_modules(folder)[0][1]
+        write_table(network, read_table(network), eight_bits=True)
+    return {**_compare(load_model(folder), wanted, folder), "reference": "numpy"}
 
 
 def _weights(path: Path) -> dict[str, Any]:

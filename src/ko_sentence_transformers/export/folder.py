@@ -17,8 +17,8 @@ from .._files import write_json
 from ..errors import ModelFolderError
 from ..model_folder import read_max_seq_length, read_modules, read_prompts, read_tokenizer
 from ..pooling import POOLING_FLAGS, pooling_modes, read_json
+from ..static_table import WEIGHTS, read_table, write_table
 
-WEIGHTS = "model.safetensors"
 _TYPES = "sentence_transformers.models."
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 # Keys that only transformers 5 writes, and what they would make older versions stumble over.
@@ -58,9 +58,12 @@ def write_portable(source: Path, target: Path) -> None:
 
 def _write_network(source: Path, target: Path, *, static: bool) -> None:
     weights = source / WEIGHTS
-    if not weights.is_file():
+    if static:
+        write_table(target, read_table(source), eight_bits=False)
+    elif weights.is_file():
+        shutil.copyfile(weights, target / WEIGHTS)
+    else:
         raise ModelFolderError(f"{weights} is missing; an export starts from the full-precision weights")
-    shutil.copyfile(weights, target / WEIGHTS)
     tokenizer = read_tokenizer(source)
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -1,0 +1,129 @@
+"""Static models: tables in float32 and in 8 bits, against sentence-transformers and plain sums."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import SENTENCES
+from ko_sentence_transformers import encode, export_model, load_model
+from ko_sentence_transformers.errors import InputError, ModelFolderError
+from ko_sentence_transformers.export import write_full_precision
+from ko_sentence_transformers.restore import restore_weights
+from ko_sentence_transformers.static_table import mean_rows, read_table, write_table
+
+TEXTS = [*SENTENCES, "짧다", " ".join(SENTENCES * 40), "ψωξ ζη", "네"]
+
+
+@pytest.fixture
+def static_folder(tiny_model_folder: Path, tmp_path: Path) -> Path:
+    """A random table behind the tiny tokenizer, then unit length."""
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "static" / "0_StaticEmbedding"
+    path.mkdir(parents=True)
+    shutil.copy(tiny_model_folder / "tokenizer.json", path)
+    table = np.random.default_rng(0).normal(size=(400, 16)).astype(np.float32)
+    table *= np.random.default_rng(1).uniform(0.1, 9, size=(400, 1)).astype(np.float32)
+    save_file({"embedding.weight": table}, path / "model.safetensors")
+    kinds = [("0_StaticEmbedding", "StaticEmbedding"), ("1_Normalize", "Normalize")]
+    rows = [
+        {"idx": i, "name": str(i), "path": where, "type": f"sentence_transformers.models.{kind}"}
+        for i, (where, kind) in enumerate(kinds)
+    ]
+    (path.parent / "modules.json").write_text(json.dumps(rows))
+    (path.parent / "1_Normalize").mkdir()
+    return path.parent
+
+
+def theirs(folder: Path, texts: list[str] = TEXTS) -> np.ndarray:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    return sentence_transformers.SentenceTransformer(str(folder), device="cpu").encode(texts)
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3], [0, 5, 0, 1, 0], [1] * 3000, [2000, 0, 257, 256, 3, 5000]])
+def test_mean_rows_are_means_of_rows(sizes: list[int]) -> None:
+    rng = np.random.default_rng(2)
+    table = rng.normal(size=(50, 7)).astype(np.float32)
+    ids = rng.integers(0, 50, sum(sizes))
+    found = mean_rows(table, ids, np.asarray(sizes, dtype=np.int64))
+    assert found.shape == (len(sizes), 7) and found.dtype == np.float32
+    parts = np.split(ids, np.cumsum(sizes)[:-1]) if sizes else []
+    for row, part in zip(found, parts, strict=True):
+        expected = table[part].astype(np.float64).mean(axis=0) if len(part) else np.zeros(7)
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+def test_vectors_equal_sentence_transformers(static_folder: Path) -> None:
+    np.testing.assert_allclose(load_model(static_folder).encode(TEXTS), theirs(static_folder), atol=1e-5)
+
+
+def test_blank_and_unknown_texts(static_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = load_model(static_folder)
+    with caplog.at_level(logging.WARNING):
+        out = encode(model, ["", SENTENCES[0], " \n", "ψωξ ζη"])
+    assert "2 of 4 texts are blank" in caplog.text
+    assert not out[[0, 2]].any()
+    np.testing.assert_allclose(np.linalg.norm(out[[1, 3]], axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(encode(model, SENTENCES[:1]), out[[1]], atol=1e-6)
+
+
+def test_eight_bits_are_close_and_read_by_sentence_transformers(static_folder: Path, tmp_path: Path) -> None:
+    before = load_model(static_folder).encode(TEXTS)
+    report = export_model(static_folder, tmp_path / "small", to="onnx-int8")
+    assert report.min_cosine > 0.999 and report.reference == "numpy"
+    network = tmp_path / "small" / "0_StaticEmbedding"
+    from safetensors.numpy import load_file
+
+    assert load_file(network / "model.safetensors")["embeddings"].dtype == np.int8
+    ours = load_model(tmp_path / "small").encode(TEXTS)
+    assert (ours * before).sum(axis=1).min() > 0.999
+    # The folder as it is, and with its float table again, are the same vectors elsewhere.
+    np.testing.assert_allclose(theirs(tmp_path / "small"), ours, atol=1e-5)
+    restore_weights(tmp_path / "small")
+    assert load_file(network / "model.safetensors")["embedding.weight"].dtype == np.float32
+    np.testing.assert_allclose(theirs(tmp_path / "small"), ours, atol=1e-5)
+    assert json.loads((tmp_path / "small" / "golden.json").read_text())["ids"]
+
+
+def test_export_from_eight_bits_is_float_again(static_folder: Path, tmp_path: Path) -> None:
+    export_model(static_folder, tmp_path / "small", to="onnx-int8")
+    export_model(tmp_path / "small", tmp_path / "large", to="portable")
+    (tmp_path / "full").mkdir()
+    write_full_precision(tmp_path / "small", tmp_path / "full")
+    wanted = read_table(tmp_path / "small" / "0_StaticEmbedding")
+    for name in ("large", "full"):
+        np.testing.assert_array_equal(read_table(tmp_path / name / "0_StaticEmbedding"), wanted)
+        np.testing.assert_allclose(theirs(tmp_path / name), load_model(tmp_path / "small").encode(TEXTS), atol=1e-5)
+    with pytest.raises(InputError, match="no network to export to openvino; --to onnx-int8 writes its table"):
+        export_model(tmp_path / "small", tmp_path / "other", to="openvino")
+    assert not (tmp_path / "other").exists()
+
+
+def test_shared_rows_are_read(static_folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    network = static_folder / "0_StaticEmbedding"
+    table = read_table(network)[:50].astype(np.float16)
+    mapping = np.arange(400) % 50
+    weights = np.random.default_rng(3).uniform(0.5, 2, 400).astype(np.float32)
+    save_file({"embeddings": table, "mapping": mapping, "weights": weights}, network / "model.safetensors")
+    np.testing.assert_array_equal(read_table(network), table.astype(np.float32)[mapping] * weights[:, None])
+    np.testing.assert_allclose(load_model(static_folder).encode(TEXTS), theirs(static_folder), atol=1e-5)
+
+
+def test_tables_that_are_none(static_folder: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    with pytest.raises(ModelFolderError, match="NaN or infinity"):
+        write_table(tmp_path, np.full((2, 2), np.nan, dtype=np.float32), eight_bits=True)
+    write_table(tmp_path, np.zeros((2, 3), dtype=np.float32), eight_bits=True)
+    np.testing.assert_array_equal(read_table(tmp_path), np.zeros((2, 3)))
+    save_file({"other": np.zeros(3)}, static_folder / "0_StaticEmbedding" / "model.safetensors")
+    with pytest.raises(ModelFolderError, match=r"holds no embedding\.weight"):
+        load_model(static_folder)
