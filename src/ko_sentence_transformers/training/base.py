@@ -104,36 +104,40 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
 
 
 def _set_dim(loaded: Any, dim: int) -> None:
-    """Give the model ``dim`` outputs: the pooled vector alone, or more behind it."""
-    modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
-    if dim > loaded.get_embedding_dimension():
-        _widen(loaded, dim)
-    elif dim and dim == loaded[0].get_embedding_dimension():
-        for place in reversed([n for n, module in enumerate(loaded) if isinstance(module, modules.Dense)]):
-            del loaded[place]
-    if dim and dim != loaded.get_embedding_dimension():
-        raise ModelError(
-            f"model.dim is {dim}; the base gives {loaded.get_embedding_dimension()}: set model.dim to more, "
-            f"or to {loaded[0].get_embedding_dimension()}, the encoder's own width"
-        )
-
-
-def _widen(loaded: Any, dim: int) -> None:
-    """Put a Dense layer of ``dim`` outputs behind the pooling, the first of which are the pooled vector."""
+    """Give the model ``dim`` outputs: the pooled vector alone, or more behind it that are learned."""
     torch = require("torch", extra="train")
     modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
-    width = loaded.get_embedding_dimension()
+    width = loaded[0].get_embedding_dimension()
+    dense = [place for place, module in enumerate(loaded) if isinstance(module, modules.Dense)]
+    if dim == width:
+        for place in reversed(dense):
+            del loaded[place]
+    elif dim > width and not dense:
+        pooling = next(place for place, module in enumerate(loaded) if isinstance(module, modules.Pooling))
+        dense = [pooling + 1]
+        loaded.insert(dense[0], _wider(width, dim))
+    if dim and dim != loaded.get_embedding_dimension():
+        raise ModelError(
+            f"model.dim is {dim}; the base gives {loaded.get_embedding_dimension()} and its encoder {width}: "
+            f"set model.dim to {width}, or leave it out"
+        )
+    if dim > width:
+        learned = (torch.arange(dim) >= width).float()[:, None]
+        loaded[dense[0]].linear.weight.register_hook(lambda gradient: gradient * learned.to(gradient.device))
+
+
+def _wider(width: int, dim: int) -> Any:
+    """Return a Dense layer whose first outputs are its input and whose others turn it."""
+    torch = require("torch", extra="train")
+    modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
     dense = modules.Dense(width, dim, bias=False, activation_function=torch.nn.Identity())
-    weight = dense.linear.weight
     with torch.no_grad():
-        weight[:width] = torch.eye(width)
+        dense.linear.weight[:width] = torch.eye(width)
         # Orthogonal blocks: the cosines of all outputs begin as those of the pooled vector.
         for start in range(width, dim, width):
-            weight[start : start + width] = torch.nn.init.orthogonal_(torch.empty(width, width))[: dim - start]
-    learned = (torch.arange(dim) >= width).float()[:, None]
-    weight.register_hook(lambda gradient: gradient * learned.to(gradient.device))
-    place = 1 + next(number for number, module in enumerate(loaded) if isinstance(module, modules.Pooling))
-    loaded.insert(place, dense)
+            block = torch.nn.init.orthogonal_(torch.empty(width, width))
+            dense.linear.weight[start : start + width] = block[: dim - start]
+    return dense
 
 
 def set_dropout(model: Any, share: float) -> None:
