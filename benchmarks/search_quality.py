@@ -1,12 +1,12 @@
-"""Quality of the search index: dense, lexical and hybrid on three Korean retrieval sets, and on four to tune by.
+"""Quality of the search index: dense, lexical and hybrid on three Korean retrieval sets, and on five to tune by.
 
     python benchmarks/search_quality.py --model ko-sbert-small
     KO_ST_SHARED=... python benchmarks/search_quality.py --model ko-sbert-small      (all sets)
     KO_ST_SHARED=... python benchmarks/search_quality.py --model ko-sbert-small --dev
 
-Everyday questions (``everyday_questions.jsonl``, 60 written by hand) over the statutes of ``examples/data`` run
-anywhere; the others need the folder of Korean data. The weights of the hybrid were tuned on the ``--dev`` sets
-with the others in view (see docs/search.md). Every text goes through the calls of a user: build, then search, k = 10.
+Everyday questions (``everyday_questions_test.jsonl``, 111 written by hand) over the statutes of ``examples/data`` run
+anywhere; the others need the folder of Korean data. The hybrid was tuned on the ``--dev`` sets, among them 60 other
+everyday questions (``everyday_questions.jsonl``). Every text goes through the calls of a user: build, search, k = 10.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ko_sentence_transformers import load_model
-from ko_sentence_transformers.index import SearchIndex, lexical
+from ko_sentence_transformers.index import SearchIndex, exists, lexical
 from ko_sentence_transformers.morphemes import Term
 from ko_sentence_transformers.records import Record, read_records
 
@@ -153,29 +153,39 @@ def words_only(records: list[Record]) -> Callable[[str], list[str]]:
     return search
 
 
-def report(retrieval: RetrievalSet, model: str, limit: int, analysers: list[str]) -> None:
+def report(retrieval: RetrievalSet, options: argparse.Namespace) -> None:
     """Print one line for each way to search the set."""
     queries = retrieval.queries
-    if len(queries) > limit:
-        queries = random.Random(0).sample(queries, limit)
+    if len(queries) > options.queries:
+        queries = random.Random(0).sample(queries, options.queries)
     print(f"\n{retrieval.name}: {len(retrieval.records)} texts, {len(queries)} queries", flush=True)
     lines = {"lexical (whitespace)": measure(words_only(retrieval.records), queries)}
-    for analyser in analysers:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            SearchIndex.create(Path(folder) / "index", encoder=load_model(model), analyser=analyser) as index,
-        ):
-            index.build(retrieval.records)
-            for mode in ("lexical", "dense", "hybrid"):
+    for analyser in options.analyser or ["kiwi"]:
+        with tempfile.TemporaryDirectory() as aside:
+            name = re.sub(r"\W+", "-", f"{retrieval.name} {analyser} {options.model}")
+            with opened((options.keep or Path(aside)) / name, retrieval, options.model, analyser) as index:
+                for mode in ("lexical", "dense", "hybrid"):
 
-                def search(query: str, mode: str = mode, index: SearchIndex = index) -> list[str]:
-                    return [hit.id for hit in index.search(query, K, mode=mode)]  # type: ignore[arg-type]
+                    def search(query: str, mode: str = mode, index: SearchIndex = index) -> list[str]:
+                        return [hit.id for hit in index.search(query, K, mode=mode)]  # type: ignore[arg-type]
 
-                name = mode if mode == "dense" else f"{mode} ({analyser})"
-                if name not in lines:
-                    lines[name] = measure(search, queries)
+                    line = mode if mode == "dense" else f"{mode} ({analyser})"
+                    if line not in lines:
+                        lines[line] = measure(search, queries)
     for name, (recall, ndcg) in lines.items():
         print(f"  {name:<22} recall@10 {recall:.3f}  nDCG@10 {ndcg:.3f}", flush=True)
+
+
+def opened(folder: Path, retrieval: RetrievalSet, model: str, analyser: str) -> SearchIndex:
+    """Open the index that an earlier run kept, or build it."""
+    encoder = load_model(model)
+    if exists(folder):
+        index = SearchIndex.open(folder, encoder=encoder)
+    else:
+        index = SearchIndex.create(folder, encoder=encoder, analyser=analyser)
+    if len(index) < len(retrieval.records):
+        index.build(retrieval.records)
+    return index
 
 
 def main() -> None:
@@ -185,6 +195,7 @@ def main() -> None:
     parser.add_argument("--dev", action="store_true", help="the sets to tune by")
     parser.add_argument("--queries", type=int, default=1000, help="at most this many of each set, drawn at random")
     parser.add_argument("--analyser", action="append", help="kiwi (default) or ngram; may be repeated")
+    parser.add_argument("--keep", type=Path, help="a folder for the indexes, found again by the next run")
     options = parser.parse_args()
     shared = os.environ.get("KO_ST_SHARED")
     data = Path(shared) / "data" if shared else None
@@ -193,7 +204,7 @@ def main() -> None:
     else:
         sets = [everyday("everyday_questions_test.jsonl"), *(test_sets(data) if data else [])]
     for retrieval in sets:
-        report(retrieval, options.model, options.queries, options.analyser or ["kiwi"])
+        report(retrieval, options)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Lexicon:
         if among is None:
             found = np.flatnonzero(scores)
         else:
-            found = np.searchsorted(self._chunks, among)
+            found = self._positions(among)
             found = found[scores[found] > 0]
         return best(self._chunks[found], scores[found], limit)
 
@@ -95,13 +95,21 @@ class Lexicon:
             self._places.move_to_end(term)
             return self._places[term]
         row = connection.execute(f"SELECT group_concat(doc) FROM {PLACES} WHERE term = ?", (term,)).fetchone()
-        chunks, times = np.unique(_numbers(row[0]), return_counts=True)
-        rows = np.searchsorted(self._chunks, chunks).astype(np.int32)
-        places = self._places[term] = _Places(rows, times.astype(np.float32))
-        self._held += len(rows)
+        listed = _numbers(row[0])  # in order; a chunk once for each time
+        first = np.flatnonzero(np.diff(listed, prepend=-1))
+        times = np.diff(first, append=len(listed)).astype(np.float32)
+        places = self._places[term] = _Places(self._positions(listed[first]).astype(np.int32), times)
+        self._held += len(first)
         while self._held > _PLACES and len(self._places) > 1:
             self._held -= len(self._places.popitem(last=False)[1].rows)
         return places
+
+    def _positions(self, chunks: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where chunks stand in the array of all."""
+        first, last = self._chunks[[0, -1]].tolist()
+        if last - first + 1 == len(self._chunks):  # none was ever deleted
+            return chunks - first
+        return np.searchsorted(self._chunks, chunks)
 
     def _measure(self, connection: sqlite3.Connection) -> None:
         """Take up the lengths of the chunks that are new."""
