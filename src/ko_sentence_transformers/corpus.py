@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def embedded(reader: Reader, encoder: Encoder) -> Iterator[Rows]:
         if not ids:
             raise InputError(f"{reader.source}: no records")
         if len(set(ids)) < len(ids):
-            twice = next(name for name in ids if ids.count(name) > 1)
+            twice = Counter(ids).most_common(1)[0][0]
             raise InputError(f"{reader.source}: id {twice!r} occurs twice; ids must be unique")
         for line in report.lines():
             logger.warning(line.removesuffix("; on_truncation='chunk' reads them whole"))

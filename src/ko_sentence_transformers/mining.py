@@ -22,7 +22,7 @@ EXACT_ROWS = 50_000
 _BLOCK = 256
 _COLUMNS = 16_384
 # Cells a row is compared with, and neighbours taken from them before all of a crowded neighbourhood are.
-_PROBES, _NEAR, _SEED = 16, 64, 7
+_PROBES, _NEAR, _SEED = 12, 64, 7
 # int8 codes are off by less than this; candidates within it are scored again exactly.
 _SLACK = 0.02
 
@@ -86,10 +86,9 @@ def duplicates(
     for start in range(0, len(order), _BLOCK):
         block = order[start : start + _BLOCK]
         free = block[owner[block] < 0]
-        for row, ids, _ in neighbours(free, threshold, True) if len(free) else ():
-            if owner[row] < 0:
-                owner[row] = row
-                owner[ids[owner[ids] < 0]] = row
+        for row, ids, _ in neighbours(free, threshold, owner) if len(free) else ():
+            owner[row] = row
+            owner[ids[owner[ids] < 0]] = row
         if progress:
             progress(len(block))
     groups: dict[int, list[int]] = {}
@@ -122,7 +121,7 @@ def paraphrases(
     rows = np.arange(len(embeddings), dtype=np.int64)
     for start in range(0, len(rows), _BLOCK):
         found = [best]
-        for row, ids, scores in neighbours(rows[start : start + _BLOCK], threshold, False):
+        for row, ids, scores in neighbours(rows[start : start + _BLOCK], threshold, None):
             other = ids != row
             near, cosines = ids[other], scores[other]
             found.append(np.column_stack([np.minimum(near, row), np.maximum(near, row), cosines]))
@@ -147,8 +146,9 @@ def _best(pairs: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
 
 
 _Found = Iterator[tuple[int, Ids, NDArray[np.float32]]]
-# (rows, threshold, whether all rows within it are needed) -> for each row, the rows within the threshold
-_Neighbours = Callable[[Ids, float, bool], _Found]
+# (rows, threshold, owner) -> for each row, the rows within the threshold. With owners every one of them is found,
+# and a row that has got an owner by the time its turn comes is passed over.
+_Neighbours = Callable[[Ids, float, Ids | None], _Found]
 
 
 def _neighbours(embeddings: Embeddings) -> _Neighbours:
@@ -161,7 +161,7 @@ class _Exact:
     def __init__(self, embeddings: Embeddings) -> None:
         self._all = embeddings
 
-    def __call__(self, rows: Ids, threshold: float, crowded: bool) -> _Found:
+    def __call__(self, rows: Ids, threshold: float, owner: Ids | None) -> _Found:
         parts: list[tuple[Ids, Ids, NDArray[np.float32]]] = []
         wanted = np.asarray(self._all[rows])
         for start in range(0, len(self._all), _COLUMNS):
@@ -170,6 +170,8 @@ class _Exact:
             parts.append((at, column + start, scores[at, column]))
         at, near, values = (np.concatenate(part) for part in zip(*parts, strict=True))
         for number, row in enumerate(rows.tolist()):
+            if owner is not None and owner[row] >= 0:
+                continue
             mine = at == number
             yield row, near[mine], values[mine]
 
@@ -181,7 +183,7 @@ class _Cells:
         faiss = require("faiss", extra="search")
         self._all = embeddings
         count, dim = embeddings.shape
-        cells = max(1, min(int(4 * np.sqrt(count)), count // 40))
+        cells = max(1, min(int(2 * np.sqrt(count)), count // 40))
         step = max(1, count // (cells * 40))
         self._index = faiss.index_factory(dim, f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
         self._index.cp.niter, self._index.cp.seed = 8, _SEED
@@ -190,13 +192,15 @@ class _Cells:
             self._index.add(np.ascontiguousarray(embeddings[start : start + _COLUMNS]))
         self._index.nprobe = min(_PROBES, cells)
 
-    def __call__(self, rows: Ids, threshold: float, crowded: bool) -> _Found:
+    def __call__(self, rows: Ids, threshold: float, owner: Ids | None) -> _Found:
         wanted = np.ascontiguousarray(self._all[rows])
         _, near = self._index.search(wanted, _NEAR)
         for row, query, ids in zip(rows.tolist(), wanted, near, strict=True):
+            if owner is not None and owner[row] >= 0:
+                continue
             ids = np.unique(np.append(ids[ids >= 0], row))
             scores = self._all[ids] @ query
-            if crowded and len(ids) >= _NEAR and scores.min() >= threshold:
+            if owner is not None and len(ids) >= _NEAR and scores.min() >= threshold:
                 # More rows are this near than were asked for: take all of them.
                 _, _, found = self._index.range_search(query[None], threshold - _SLACK)
                 ids = np.unique(np.append(found, row))
