@@ -7,6 +7,7 @@ scores are the same (its formula, k1 = 1.2, b = 0.75; a test compares them).
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -80,7 +81,7 @@ class Lexicon:
         scores = np.zeros(total, np.float32)
         for term in terms:
             rows, times = self._find(connection, term)
-            idf = max(1e-6, float(np.log((total - len(rows) + 0.5) / (len(rows) + 0.5))))
+            idf = _idf(len(rows), total)
             fit = times + _K1 * (1 - _B + _B / mean * self._lengths[rows])
             scores[rows] += idf * (_K1 + 1) * times / fit
         if among is None:
@@ -89,6 +90,20 @@ class Lexicon:
             found = self._positions(among)
             found = found[scores[found] > 0]
         return best(self._chunks[found], scores[found], limit)
+
+    def coverage(
+        self, connection: sqlite3.Connection, terms: Sequence[str], *, among: NDArray[np.int64] | None = None
+    ) -> float:
+        """Return how much of ``terms`` the best chunk holds: its BM25, as a share of the most there could be.
+
+        :param terms: of a query, also those that occur nowhere.
+        """
+        counts = self.known(connection, terms)
+        found = self.search(connection, list(counts), limit=1, among=among)
+        if not len(found.ids):
+            return 0.0
+        total = len(self._chunks)
+        return float(found.scores[0]) / ((_K1 + 1) * sum(_idf(counts.get(term, 0), total) for term in terms))
 
     def _find(self, connection: sqlite3.Connection, term: str) -> _Places:
         if term in self._places:
@@ -128,6 +143,10 @@ def best(ids: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Can
         ids, scores = ids[kept], scores[kept]
     order = np.lexsort((ids, -scores))[:count]
     return Candidates(ids[order], np.asarray(scores[order], np.float32))
+
+
+def _idf(count: int, total: int) -> float:
+    return max(1e-6, math.log((total - count + 0.5) / (count + 0.5)))
 
 
 def _numbers(listed: str | None) -> NDArray[np.int64]:

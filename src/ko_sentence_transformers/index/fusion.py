@@ -1,15 +1,16 @@
-"""Hybrid order: cosine and BM25 as standard scores, added; words count for as much as they single rows out.
+"""Hybrid order: cosine and BM25 as standard scores, added; words count for as much as there is to them.
 
 The scores of each list are measured in standard deviations over the best :data:`POOL` rows of that list, so that
-neither the model's range of cosines nor the number of query terms matters. Words weigh by how much there is to them:
+neither the model's range of cosines nor the number of query terms matters. Two shares between 0 and 1 say how far
+the words can be trusted:
 
-- a list whose best row stands out (a name, a number, a quoted rule) is strong evidence, one where many rows score
-  alike (an everyday question in words that the texts do not use) nearly none;
-- a query of many terms (a paragraph, a point of law) has its subject in some of them.
+- how much the best row stands out. A name, a number, a quoted rule singles rows out; the few common words of an
+  everyday question do not;
+- how much of the query the best row holds (its coverage). Where the texts use other words than the question, or a
+  word is misspelt, no row holds much of it.
 
-The weight is the third power of the stronger of the two.
-
-The constants were tuned on title-and-text pairs; docs/search.md says on which and how far they can be trusted.
+The words weigh :data:`WEIGHT` times the geometric mean of the two. That constant was chosen on the sets to tune by of
+benchmarks/search_quality.py.
 """
 
 from __future__ import annotations
@@ -22,24 +23,25 @@ from numpy.typing import NDArray
 from .lexical import Candidates
 
 POOL = 200
-WEIGHT = 1.2
-DECISIVE, MANY = 0.64, 12
+WEIGHT = 2.0
 
 
-def fuse(cosines: Candidates, bm25: Candidates, *, terms: int, total: int) -> Candidates:
+def fuse(cosines: Candidates, bm25: Candidates, *, coverage: float, total: int) -> Candidates:
     """Return chunks by their fused score, best first.
 
     :param cosines: the nearest chunks, best first, then any others that ``bm25`` holds, with exact cosines.
     :param bm25: the chunks with the best words, best first.
-    :param terms: how many terms of the query the index knows.
+    :param coverage: how much of the query the chunk with the best words holds, 0 to 1.
     :param total: chunks that could have been found.
     """
+    if not len(cosines.ids):  # none of the candidates passes a filter
+        return cosines
     pool = min(POOL, total)
     dense = _standard(cosines.scores, pool)
     words = _standard(np.concatenate([bm25.scores, np.zeros(max(1, pool - len(bm25.scores)), np.float32)]), pool)
     # The greatest standard score that one of n values can have is sqrt(n - 1).
-    standing = float(words[0]) / math.sqrt(max(1, pool - 1))
-    weight = WEIGHT * min(1.0, max(standing / DECISIVE, terms / MANY)) ** 3
+    standing = max(0.0, float(words[0]) / math.sqrt(max(1, pool - 1)))
+    weight = WEIGHT * math.sqrt(min(1.0, standing) * coverage)
     floor = float(words[-1])  # what a row without any of the words gets
     known = dict(zip(bm25.ids.tolist(), words.tolist(), strict=False))
     fused = np.array(

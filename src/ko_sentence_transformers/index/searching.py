@@ -64,6 +64,9 @@ class Search:
         memory.lexicon.refresh(store.meta("generation"), store.meta("deletions"))
         counts = memory.lexicon.known(store.connection, request.terms)
         self._terms = lexical.telling(counts, self._total)
+        # What the query is made of: also words that occur nowhere; pairs of characters only where there is no word.
+        asked = [form for form in request.terms if form not in counts] + self._terms
+        self._words = [form for form in asked if not lexical.is_pair(form)] or asked
 
     def hits(self) -> list[IndexHit]:
         """Return up to k hits; looks deeper as long as deleted, filtered or repeated documents leave too few."""
@@ -92,8 +95,8 @@ class Search:
             more = self._vectors.scores(self._embedding(), others)
             joined = Candidates(np.concatenate([cosines.ids, more.ids]), np.concatenate([cosines.scores, more.scores]))
             total = self._total if self._selected is None else len(self._selected)
-            terms = sum(not lexical.is_pair(form) for form in self._terms)
-            order = fuse(joined, bm25, terms=terms, total=total)
+            coverage = self._memory.lexicon.coverage(self._store.connection, self._words, among=self._selected)
+            order = fuse(joined, bm25, coverage=coverage, total=total)
             cosines = joined
         return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0))
 
@@ -124,9 +127,10 @@ class Search:
         query, where = self._embedding(), self._request.where
         if self._selected is not None:
             return self._vectors.among(query, self._selected, depth)
-        found = self._vectors.nearest(query, depth)
         if where is None:
-            return found
+            return self._vectors.nearest(query, depth)
+        # Those that pass are spread over more cells than the nearest of all.
+        found = self._vectors.nearest(query, depth, wider=max(1, depth // _SHALLOW))
         passed = tested(self._store, where, found.ids)
         return Candidates(found.ids[passed], found.scores[passed])
 

@@ -58,17 +58,20 @@ class Vectors:
         self._load_tail()
         self._state = state
 
-    def nearest(self, query: NDArray[np.float32], count: int, *, probes: int | None = None) -> Candidates:
+    def nearest(
+        self, query: NDArray[np.float32], count: int, *, probes: int | None = None, wider: int = 1
+    ) -> Candidates:
         """Return up to ``count`` chunks with their exact cosines, best first.
 
         :param query: ``(dim,)``, unit length.
         :param probes: cells to look into instead of the number that ``tune`` chose.
+        :param wider: look into this many times as many.
         """
         tail = self._tail()
         found = best(self._ids[: self._used], tail @ query, count)
         if self._index is None or self._ann is None:
             return found
-        near = self._approximate(query, count + _SPARE, probes or self._ann.probes)
+        near = self._approximate(query, count + _SPARE, min(wider * (probes or self._ann.probes), self._ann.cells))
         exact = self.scores(query, near)
         ids = np.concatenate([found.ids, exact.ids])
         return best(ids, np.concatenate([found.scores, exact.scores]), count)
