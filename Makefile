@@ -1,7 +1,7 @@
 # One command for what must hold before a change goes in: make check
 PYTHON ?= python
 
-.PHONY: check lint types test docs models
+.PHONY: check lint types test docs models figures
 
 check: lint types docs test
 
@@ -18,9 +18,20 @@ docs:
 test:
 	$(PYTHON) -m pytest
 
-# Train the shipped models again; KO_ST_SHARED names the folder of data and base models. Takes up a stopped run.
-models:
-	$(PYTHON) -m ko_sentence_transformers train ko-sbert-small --resume --output runs/ko-sbert-small \
-	  --data $(KO_ST_SHARED)/data/train --set data.dev=../eval/korsts_dev.tsv \
-	  --set model.base=$(KO_ST_SHARED)/models/multilingual-e5-small-ko-trimmed
-	$(PYTHON) -m ko_sentence_transformers export runs/ko-sbert-small --to onnx-int8 --output runs/ko-sbert-small-int8
+# Train the shipped models again, one after the other (mini and nano learn from the small one that ships);
+# KO_ST_SHARED names the folder of data and base models. Takes up a stopped run.
+MODELS = ko-sbert-small ko-sbert-mini ko-sbert-nano
+BASE_ko-sbert-small = --set model.base=$(KO_ST_SHARED)/models/multilingual-e5-small-ko-trimmed
+
+models: $(MODELS:%=runs/%-int8)
+
+$(MODELS:%=runs/%-int8): runs/%-int8: runs/%
+	$(PYTHON) -m ko_sentence_transformers export $< --to onnx-int8 --output $@
+
+$(MODELS:%=runs/%): runs/%:
+	$(PYTHON) -m ko_sentence_transformers train $* --resume --output $@ \
+	  --data $(KO_ST_SHARED)/data/train --set data.dev=../eval/korsts_dev.tsv $(BASE_$*)
+
+# Measure the shipped models and write docs/models.md
+figures:
+	$(PYTHON) docs/make_models.py

@@ -25,7 +25,7 @@ HEAVY = {
     "tokenizers", "kiwipiepy", "sklearn", "umap", "evoc", "faiss", "usearch", "matplotlib", "pyarrow", "scipy",
 }  # fmt: skip
 # Modules that subclass what they import; they are themselves imported inside functions only.
-ON_DEMAND = {"training/trainer.py"}
+ON_DEMAND = {"training/trainer.py", "training/relations.py"}
 SURFACES = {"cli", "__main__", "server"}
 
 

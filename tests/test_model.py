@@ -136,3 +136,14 @@ def test_bad_engine_and_threads(tiny_model_folder: Path) -> None:
         load_model(tiny_model_folder, engine="cuda")
     with pytest.raises(InputError, match="threads is 0"):
         load_model(tiny_model_folder, threads=0)
+
+
+def test_leading_dimensions_from_the_start(tiny_model_folder: Path) -> None:
+    texts = ["밥을 먹었다", "오늘 날씨가 좋다"]
+    whole = encode(load_model(tiny_model_folder), texts)
+    model = load_model(tiny_model_folder, truncate_dim=8)
+    wanted = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    assert model.dim == 8
+    np.testing.assert_allclose(encode(model, texts), wanted, atol=1e-6)
+    with pytest.raises(InputError, match="truncate_dim is 4096"):
+        load_model(tiny_model_folder, truncate_dim=4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import shutil
 from pathlib import Path
 
@@ -127,3 +128,131 @@ def test_tables_that_are_none(static_folder: Path, tmp_path: Path) -> None:
     save_file({"other": np.zeros(3)}, static_folder / "0_StaticEmbedding" / "model.safetensors")
     with pytest.raises(ModelFolderError, match=r"holds no embedding\.weight"):
         load_model(static_folder)
+
+
+STATIC = """
+[model]
+base = "{base}"
+static_dim = 16
+prompts = {{ query = "질문: " }}
+
+[teacher]
+model = "{teacher}"
+
+[data]
+dev = "sts-dev.tsv"
+
+[data.sets.texts]
+kind = "texts"
+files = ["texts.txt"]
+loss = "relations"
+
+[data.sets.sts]
+kind = "sts"
+files = ["sts-train.tsv"]
+loss = "cosent"
+
+[data.sets.ranked]
+kind = "sts"
+files = ["sts-train.tsv"]
+
+[train]
+batch_size = 16
+learning_rate = 0.01
+weight_decay = 0.0
+matryoshka_dims = [16, 8]
+precision = "fp32"
+keep_best = false
+
+[[stages]]
+name = "taught"
+sets = ["texts"]
+epochs = 6
+
+[[stages]]
+name = "pairs"
+loss = "ranks"
+sets = ["texts", "ranked"]
+
+[[stages]]
+name = "scores"
+sets = ["texts", "sts"]
+"""
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_recipe_makes_a_static_model(tiny_model_folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    pytest.importorskip("openvino")
+    from ko_sentence_transformers.recipe import load_recipe
+    from ko_sentence_transformers.training import estimate, train
+
+    data, texts = _training_data(tmp_path / "data")
+    file = tmp_path / "nano.toml"
+    file.write_text(STATIC.format(base=tiny_model_folder, teacher=tiny_model_folder), encoding="utf-8")
+    assert estimate(load_recipe(file), data).stages[0].padding == 0
+    result = train(load_recipe(file), data, tmp_path / "nano")
+    assert [stage.name for stage in result.figures.stages] == ["taught", "pairs", "scores"]
+    model = load_model(tmp_path / "nano")
+    assert model.dim == 16 and model.prompts["query"] == "질문: "
+    np.testing.assert_allclose(model.encode(TEXTS), theirs(tmp_path / "nano"), atol=1e-5)
+    # It takes the teacher's order of pairs over; the start knows it less well.
+    start = tmp_path / "start"
+    train(load_recipe(file, ["train.max_steps=1", "train.learning_rate=0"]), data, start)
+    wanted = _relations(load_model(tiny_model_folder, threads=1).encode(texts))
+    taught, before = (_relations(load_model(folder).encode(texts)) for folder in (tmp_path / "nano", start))
+    assert np.corrcoef(taught, wanted)[0, 1] > np.corrcoef(before, wanted)[0, 1] + 0.05
+    # A static model can be trained on, and exported.
+    again = load_recipe(file, [f"model.base={tmp_path / 'nano'}", "train.max_steps=2"])
+    train(again, data, tmp_path / "again")
+    assert load_model(tmp_path / "again").dim == 16
+    assert export_model(tmp_path / "again", tmp_path / "small").min_cosine > 0.99
+
+
+def _training_data(folder: Path) -> tuple[Path, list[str]]:
+    """Write texts of the words that the tiny tokenizer knows, and pairs of them with random scores."""
+    draw = random.Random(4)
+    words = " ".join(SENTENCES).split()
+    texts = [" ".join(draw.sample(words, draw.randint(2, 9))) for _ in range(160)]
+    folder.mkdir()
+    (folder / "texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    for name in ("train", "dev"):
+        rows = [f"{5 * draw.random():.2f}\t{draw.choice(texts)}\t{draw.choice(texts)} {name}" for _ in range(40)]
+        (folder / f"sts-{name}.tsv").write_text("\n".join(["score\tsentence1\tsentence2", *rows]), encoding="utf-8")
+    return folder, texts
+
+
+def _relations(vectors: np.ndarray) -> np.ndarray:
+    centred = vectors - vectors.mean(axis=0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    return (centred @ centred.T)[np.triu_indices(len(vectors), 1)]
+
+
+def test_relations_loss_is_the_difference_of_cosines() -> None:
+    torch = pytest.importorskip("torch")
+    from ko_sentence_transformers.training.relations import RelationsLoss
+
+    rng = np.random.default_rng(5)
+    first, second = rng.normal(size=(2, 6, 4)).astype(np.float32)
+    labels = rng.normal(size=(6, 2, 9)).astype(np.float32)
+
+    def model(features: dict) -> dict:
+        return {"sentence_embedding": features["x"]}
+
+    found = RelationsLoss(model)([{"x": torch.from_numpy(x)} for x in (first, second)], torch.from_numpy(labels))
+    from scipy.spatial.distance import pdist
+
+    teacher = np.concatenate([labels[:, 0], labels[:, 1]])
+    difference = pdist(np.concatenate([first, second]), "cosine") - pdist(teacher - teacher.mean(axis=0), "cosine")
+    assert float(found) == pytest.approx(100 * np.mean(np.square(difference)), rel=1e-4)
+
+
+def test_what_a_static_recipe_cannot_be(tmp_path: Path) -> None:
+    from ko_sentence_transformers.recipe import load_recipe
+
+    with pytest.raises(InputError, match=r"model\.dim and model\.static_dim are both set"):
+        load_recipe("ko-sbert-distill", ["model.dim=64", "model.static_dim=64"])
+    with pytest.raises(InputError, match=r"model\.static_dim is set but teacher\.model is empty"):
+        load_recipe("ko-sbert-sts", ["model.static_dim=64"])
+    with pytest.raises(InputError, match=r"teacher\.model is empty"):
+        load_recipe("ko-sbert-distill", ["teacher.model=", "data.sets.texts.loss=relations"])

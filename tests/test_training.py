@@ -271,27 +271,45 @@ common_stages = 1
     one, two, averaged = (weights(tmp_path / name) for name in ("one", "two", "both"))
     for key, value in averaged.items():
         np.testing.assert_allclose(value, (one[key] + two[key]) / 2, atol=1e-6, err_msg=key)
-    with pytest.raises(InputError, match="soup.common_stages is 2; it must be 0 to 1"):
+    with pytest.raises(InputError, match=r"soup\.common_stages is 2; it must be 0 to 1"):
         load_recipe(file, ["soup.common_stages=2"])
 
 
-def test_a_wider_output_begins_with_the_mean_vector(base: Path, data: Path, tmp_path: Path) -> None:
+def test_a_second_half_is_the_mean_vector_evened_out(base: Path, data: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
-    wide = recipe(base, "ko-sbert-sts", "model.dim=80", "train.dropout=0", "train.max_steps=4", "train.loss=cosent")
+    wide = recipe(base, "ko-sbert-sts", "model.dim=64", "model.normalize=true", "train.dropout=0", "train.max_steps=4")
     train(wide, data, tmp_path / "wide")
     model = SentenceTransformer(str(tmp_path / "wide"), device="cpu")
     texts = sentences(20, seed=4)
     vectors = model.encode(texts)
     pooled = SentenceTransformer(modules=[model[0], model[1]], device="cpu").encode(texts)
-    assert vectors.shape == (20, 80)
+    assert vectors.shape == (20, 64)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     first = vectors[:, :32] / np.linalg.norm(vectors[:, :32], axis=1, keepdims=True)
     np.testing.assert_allclose(first, unit, atol=1e-5)
-    learned = model[2].linear.weight.detach().numpy()[32:]
-    assert np.abs(learned @ learned.T - np.eye(48)).max() > 1e-4  # no longer as it began
     ours = encode(load_model(tmp_path / "wide", engine="torch"), texts)
-    np.testing.assert_allclose(ours, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(ours, vectors, atol=1e-5)
+    narrow = recipe(tmp_path / "wide", "ko-sbert-sts", "model.dim=32", "train.max_steps=1")
+    assert load_model(train(narrow, data, tmp_path / "narrow").folder, engine="torch").dim == 32
+    with pytest.raises(ModelError, match=r"set model\.dim to 32 or 64"):
+        train(recipe(base, "ko-sbert-sts", "model.dim=48"), data, tmp_path / "odd")
+
+
+def test_whitening_evens_out_the_strength_of_directions() -> None:
+    """The exponent is that of the eigenvalues of the second moments: sklearn's singular values say the same."""
+    from sklearn.decomposition import TruncatedSVD
+
+    from ko_sentence_transformers.training.whitening import EXPONENT, whitening
+
+    draw = np.random.default_rng(3)
+    vectors = (draw.normal(size=(500, 8)) * np.array([9, 5, 3, 2, 1, 1, 0.5, 0.2]) + 1).astype(np.float32)
+    after = vectors @ whitening(vectors).T
+    before = TruncatedSVD(7, algorithm="arpack").fit(vectors).singular_values_
+    now = TruncatedSVD(7, algorithm="arpack").fit(after).singular_values_
+    np.testing.assert_allclose(now / now[0], (before / before[0]) ** (1 - 2 * EXPONENT), rtol=1e-3)
+    assert np.square(after).sum() == pytest.approx(np.square(vectors).sum(), rel=1e-4)
 
 
 def test_every_shipped_loss_learns(base: Path, data: Path, tmp_path: Path) -> None:

@@ -24,7 +24,11 @@ LOSSES: Mapping[str, tuple[str, ...]] = {
     "angle": ("sts",),
     "cosine": ("sts",),
     "distill": tuple(KINDS),
+    "relations": tuple(KINDS),
+    "ranks": ("pairs", "groups", "sts"),
 }
+# Those that learn from a teacher's vectors.
+TAUGHT = ("distill", "relations", "ranks")
 
 
 def problems(recipe: Recipe) -> Iterator[str]:
@@ -36,6 +40,12 @@ def problems(recipe: Recipe) -> Iterator[str]:
     yield from _choice("model.tokenizer", model.tokenizer, ("auto", "kobert"))
     yield from _range("model.max_seq_length", model.max_seq_length, 3, 8192)
     yield from _range("model.dim", model.dim, 0, 8192)
+    yield from _range("model.static_dim", model.static_dim, 0, 8192)
+    if model.static_dim and not recipe.teacher.model:
+        yield "model.static_dim is set but teacher.model is empty; a static model begins with a teacher's vectors"
+    if model.static_dim and model.dim:
+        yield "model.dim and model.static_dim are both set; a static model has static_dim dimensions, leave dim out"
+    yield from _range("teacher.dim", recipe.teacher.dim, 0, 65536)
     yield from _choice("teacher.metric", recipe.teacher.metric, ("cosine", "mse"))
     if not 0 < recipe.soup.share <= 1:
         yield f"soup.share is {recipe.soup.share}; it must be above 0 and at most 1"
@@ -64,8 +74,8 @@ def _sets(recipe: Recipe) -> Iterator[str]:
         for key in ("prompts", "max_chars"):
             for column in getattr(item, key):
                 yield from _choice(f"{place}.{key}", column, KINDS.get(item.kind, ()))
-        if item.loss == "distill" and not recipe.teacher.model:
-            yield f"{place}.loss is 'distill' but teacher.model is empty; name the teacher"
+        if item.loss in TAUGHT and not recipe.teacher.model:
+            yield f"{place}.loss is {item.loss!r} but teacher.model is empty; name the teacher"
 
 
 def _stage(recipe: Recipe, stage: Stage, place: str) -> Iterator[str]:
@@ -82,7 +92,7 @@ def _stage(recipe: Recipe, stage: Stage, place: str) -> Iterator[str]:
                 f"{place}: loss {loss!r} cannot learn from set {name!r} of kind {kind!r}; "
                 f"set data.sets.{name}.loss to {fitting}"
             )
-        if loss == "distill" and not recipe.teacher.model:
+        if loss in TAUGHT and not recipe.teacher.model:
             yield f"{place}: set {name!r} is distilled but teacher.model is empty; name the teacher"
 
 

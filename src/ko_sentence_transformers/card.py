@@ -6,6 +6,7 @@ import json
 from pathlib import PurePath
 from typing import Any
 
+from ._recipe_checks import TAUGHT
 from .data import list_datasets
 from .recipe import Recipe
 from .run_report import METRICS, RunReport, StageReport, versions
@@ -16,6 +17,8 @@ _LOSSES = {
     "angle": "AnglELoss",
     "cosine": "CosineSimilarityLoss",
     "distill": "EmbedDistillLoss",
+    "relations": "RelationsLoss",
+    "ranks": "CoSENTLoss",
 }
 _SAMPLER = "ko_sentence_transformers.training.sampler.LengthGroupedBatchSampler"
 _EVALUATOR = "sentence_transformers.evaluation.EmbeddingSimilarityEvaluator"
@@ -210,7 +213,7 @@ def _citations(recipe: Recipe) -> str:
     lines += [_MORE_CITATIONS[loss] for loss in ("cosent", "angle") if loss in used]
     if any(stage.train.matryoshka_dims for stage in recipe.runs):
         lines.append(_MORE_CITATIONS["matryoshka"])
-    if any(item.kind == "texts" and item.loss != "distill" for item in recipe.data.sets.values()):
+    if any(item.kind == "texts" and item.loss not in TAUGHT for item in recipe.data.sets.values()):
         lines.append(_MORE_CITATIONS["simcse"])
     if "kobert" in recipe.model.base.lower():
         lines.append(_MORE_CITATIONS["kobert"])

@@ -15,7 +15,7 @@ from . import encoding
 from ._files import atomic_folder
 from .encoding import Embeddings, Encoder, TokenIds
 from .engines import Engine, load_engine
-from .errors import UnknownModelError
+from .errors import InputError, UnknownModelError
 from .model_folder import (
     count_positions,
     find_folder,
@@ -45,6 +45,7 @@ def load_model(
     engine: str | None = None,
     threads: int | None = None,
     max_seq_length: int | None = None,
+    truncate_dim: int | None = None,
     revision: str | None = None,
     download: bool = False,
 ) -> Encoder:
@@ -54,6 +55,7 @@ def load_model(
     :param engine: ``openvino`` (default), ``onnxruntime`` or ``torch``.
     :param threads: processor threads; all by default.
     :param max_seq_length: read at most this many tokens of a text; the model's own limit by default.
+    :param truncate_dim: give only so many leading dimensions, at unit length (Matryoshka); all by default.
     :param revision: commit, branch or tag of a hub model; the registry's pinned one by default.
     :param download: allow the network, for hub models that are not on disk.
     :raises UnknownModelError: if there is no such name or folder; the nearest names are suggested.
@@ -61,11 +63,16 @@ def load_model(
     """
     folder = find_folder(name_or_path, revision, download)
     modules = read_modules(folder)
+    model: StaticEncoder | TransformerEncoder
     if modules[0][0] == "StaticEmbedding":
-        return StaticEncoder(str(name_or_path), folder, modules)
-    return TransformerEncoder(
-        str(name_or_path), folder, modules, engine=engine, threads=threads, max_seq_length=max_seq_length
-    )
+        model = StaticEncoder(str(name_or_path), folder, modules)
+    else:
+        model = TransformerEncoder(
+            str(name_or_path), folder, modules, engine=engine, threads=threads, max_seq_length=max_seq_length
+        )
+    if truncate_dim is not None:
+        model.truncate(truncate_dim)
+    return model
 
 
 def copy_model(name: str, target: Path) -> None:
@@ -91,6 +98,9 @@ def copy_model(name: str, target: Path) -> None:
 class _Base:
     """What every encoder shares: its name, prompts, tokenizer and head."""
 
+    dim: int
+    _heads: list[Head]
+
     def __init__(self, name: str, folder: Path, tokenizer: Any) -> None:
         self.name = name
         self.folder = folder
@@ -99,6 +109,16 @@ class _Base:
         tokenizer.no_padding()
         self.unknown_id = unknown_id(tokenizer)
         self.prompts = read_prompts(folder)
+
+    def truncate(self, dim: int) -> None:
+        """Give only the first ``dim`` dimensions from now on, at unit length.
+
+        :raises InputError: if there are not so many.
+        """
+        if not 1 <= dim <= self.dim:
+            raise InputError(f"truncate_dim is {dim}; {self.name} has {self.dim} dimensions")
+        self._heads += [lambda vectors: vectors[:, :dim], load_head("Normalize", self.folder)]
+        self.dim = dim
 
     def encode(self, texts: Sequence[str]) -> Embeddings:
         """Return ``(len(texts), dim)`` unit vectors; :func:`encoding.encode` has the options."""
@@ -129,7 +149,7 @@ class TransformerEncoder(_Base):
         self._row = min(_ROW, limit)
         self._pad_id = int(config.get("pad_token_id") or 0)
         self._pool = load_pooling(None)
-        self._heads: list[Head] = []
+        self._heads = []
         for kind, path in modules[1:]:
             if kind == "Pooling":
                 self._pool = load_pooling(path)

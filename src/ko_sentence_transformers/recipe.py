@@ -7,7 +7,7 @@ A file holds only what differs from the defaults below and may extend another on
 ``[train]``     how: loss, batch, rate, steps, seed.
 ``[[stages]]``  several runs one after the other, each over some sets and with its own ``[train]`` keys;
                 none means one stage over all sets.
-``[teacher]``   whose vectors the sets with ``loss = "distill"`` learn.
+``[teacher]``   whose vectors the sets with ``loss = "distill"`` (``"relations"``, ``"ranks"``) learn.
 ``[soup]``      what is averaged at the end: seeds with each other, and the result with the base.
 
 An unknown key is an error that names the nearest known one. No torch here.
@@ -34,14 +34,19 @@ from .errors import InputError, OutputError
 class Model:
     """What is trained. ``base`` is a folder or a hub name; a hub name is pinned with ``name@revision``.
 
-    ``dim`` wider than the encoder adds a Dense layer behind the pooling: its first outputs stay the pooled vector
-    itself, the others are learned (0: the encoder's width).
+    ``dim`` twice the encoder's width adds a second half behind the pooled vector when the training is done: the same
+    vector with its directions evened out a little (0: as the base has it). ``static_dim`` makes a static model: a
+    table with so many dimensions, one vector a piece of the base's tokenizer, begun with the teacher's vectors of the
+    pieces (0: none).
+    ``normalize`` gives the vectors unit length.
     """
 
     base: str = "klue/bert-base"
     max_seq_length: int = 128
     pooling: str = "mean"
     dim: int = 0
+    static_dim: int = 0
+    normalize: bool = False
     tokenizer: str = "auto"
     keep_layers: tuple[int, ...] = ()
     prompts: dict[str, str] = field(default_factory=dict)
@@ -118,9 +123,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """Whose vectors are learned: a model name or folder; ``metric`` is ``cosine`` or ``mse``."""
+    """Whose vectors are learned: a model name or folder, and its leading ``dim`` dimensions (0: all).
+
+    ``metric`` is ``cosine`` or ``mse``.
+    """
 
     model: str = ""
+    dim: int = 0
     metric: str = "cosine"
 
 

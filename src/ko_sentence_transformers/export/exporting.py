@@ -21,8 +21,8 @@ from ..model import load_model
 from ..model_folder import find_folder, read_modules
 from ..pooling import read_json, read_safetensors
 from ..restore import restore_weights
-from ..static_table import read_table, write_table
-from .folder import WEIGHTS, write_portable
+from ..static_table import WEIGHTS, read_table, write_table
+from .folder import write_portable
 from .graph import encoder_graph
 from .quantize import quantize_graph
 from .sentences import PROBE, korean_sentences

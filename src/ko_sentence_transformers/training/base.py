@@ -12,6 +12,7 @@ from ..errors import ModelError, ModelFolderError, UnknownModelError
 from ..hub import fetch_folder
 from ..kobert import check_golden, convert_folder, is_kobert
 from ..model import copy_model
+from ..model_folder import unknown_id
 from ..recipe import Model
 from ..registry import SHIPPED_FOLDER
 
@@ -41,8 +42,8 @@ def load_base(model: Model, data: Path, *, download: bool = False) -> Any:
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelFolderError(f"{model.base} cannot be loaded: {reason}") from error
-        check_golden(loaded.tokenizer, folder)
-    loaded.max_seq_length = model.max_seq_length
+        check_golden(callable_tokenizer(loaded), folder)
+    set_length(loaded, model.max_seq_length)
     if model.prompts:
         loaded.prompts = dict(model.prompts)
     return loaded.float()
@@ -84,14 +85,16 @@ def _with_pickle(name: str, revision: str | None, *, download: bool) -> Path:
 def _loaded(st: Any, folder: Path, model: Model) -> Any:
     if (folder / "modules.json").is_file():
         loaded = st.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        if not hasattr(loaded[0], "auto_model"):
-            raise ModelError(f"{model.base} has no transformer; a static model cannot be trained with a recipe")
+        if not has_network(loaded):
+            return _static(loaded, model)
     else:
         modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
         encoder = modules.Transformer(str(folder), max_seq_length=model.max_seq_length)
         pooling = modules.Pooling(encoder.get_embedding_dimension(), pooling_mode=model.pooling)
         loaded = st.SentenceTransformer(modules=[encoder, pooling], device="cpu")
     _set_dim(loaded, model.dim)
+    if model.normalize and not isinstance(loaded[-1], modules.Normalize):
+        loaded.append(modules.Normalize())
     network = loaded[0].auto_model
     if getattr(network, "pooler", None) is not None:
         # Trained for another task and not used by mean pooling: weights without a gradient.
@@ -103,41 +106,46 @@ def _loaded(st: Any, folder: Path, model: Model) -> Any:
     return loaded
 
 
+def _static(loaded: Any, model: Model) -> Any:
+    """Return a static model if it is of the kind that can be trained on."""
+    if not hasattr(loaded[0], "embedding"):
+        raise ModelError(f"{model.base} begins with a {type(loaded[0]).__name__}; only text encoders are trained")
+    width = loaded.get_embedding_dimension()
+    if model.keep_layers or model.dim or model.static_dim not in (0, width):
+        raise ModelError(f"{model.base} is a static model of {width} dimensions; leave dim and keep_layers out")
+    return loaded
+
+
+def has_network(model: Any) -> bool:
+    """Whether a ``SentenceTransformer`` is more than a table of vectors."""
+    return hasattr(model[0], "auto_model")
+
+
+def set_length(model: Any, tokens: int) -> None:
+    """Let ``model`` read at most ``tokens`` of a text; a static model reads every text whole."""
+    if has_network(model):
+        model.max_seq_length = tokens
+
+
+def callable_tokenizer(model: Any) -> Any:
+    """Return the tokenizer of ``model`` in transformers' form, which a static model's is not."""
+    if has_network(model):
+        return model.tokenizer
+    fast = require("transformers", extra="train").PreTrainedTokenizerFast
+    identity = unknown_id(model.tokenizer)
+    names = {} if identity is None else {"unk_token": model.tokenizer.id_to_token(identity)}
+    return fast(tokenizer_object=model.tokenizer, **names)
+
+
 def _set_dim(loaded: Any, dim: int) -> None:
-    """Give the model ``dim`` outputs: the pooled vector alone, or more behind it that are learned."""
-    torch = require("torch", extra="train")
+    """Leave the pooled vector alone where ``dim`` is named: what makes more of it is added after the training."""
     modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
     width = loaded[0].get_embedding_dimension()
-    dense = [place for place, module in enumerate(loaded) if isinstance(module, modules.Dense)]
-    if dim == width:
-        for place in reversed(dense):
+    if dim not in (0, width, 2 * width):
+        raise ModelError(f"model.dim is {dim}; the encoder is {width} wide: set model.dim to {width} or {2 * width}")
+    if dim:
+        for place in reversed([n for n, module in enumerate(loaded) if isinstance(module, modules.Dense)]):
             del loaded[place]
-    elif dim > width and not dense:
-        pooling = next(place for place, module in enumerate(loaded) if isinstance(module, modules.Pooling))
-        dense = [pooling + 1]
-        loaded.insert(dense[0], _wider(width, dim))
-    if dim and dim != loaded.get_embedding_dimension():
-        raise ModelError(
-            f"model.dim is {dim}; the base gives {loaded.get_embedding_dimension()} and its encoder {width}: "
-            f"set model.dim to {width}, or leave it out"
-        )
-    if dim > width:
-        learned = (torch.arange(dim) >= width).float()[:, None]
-        loaded[dense[0]].linear.weight.register_hook(lambda gradient: gradient * learned.to(gradient.device))
-
-
-def _wider(width: int, dim: int) -> Any:
-    """Return a Dense layer whose first outputs are its input and whose others turn it."""
-    torch = require("torch", extra="train")
-    modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
-    dense = modules.Dense(width, dim, bias=False, activation_function=torch.nn.Identity())
-    with torch.no_grad():
-        dense.linear.weight[:width] = torch.eye(width)
-        # Orthogonal blocks: the cosines of all outputs begin as those of the pooled vector.
-        for start in range(width, dim, width):
-            block = torch.nn.init.orthogonal_(torch.empty(width, width))
-            dense.linear.weight[start : start + width] = block[: dim - start]
-    return dense
 
 
 def set_dropout(model: Any, share: float) -> None:

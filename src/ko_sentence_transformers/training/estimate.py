@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .._extras import require
 from ..recipe import Recipe, Stage
-from .base import load_base, set_dropout
+from .base import has_network, load_base, set_dropout, set_length
 from .losses import make_loss
 from .sets import TrainingSet, load_sets
 from .stage import mixed_sampler, processes, schedule, use_bf16
+from .static import make_static
 
 # Batches whose tokens are counted, and batches that are really run.
 _COUNTED, _RUN = 40, 3
@@ -59,7 +62,11 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
     folder = Path(data)
     sets = [load_sets(recipe, stage, folder, seed=recipe.seeds[0]) for stage in recipe.runs]
     cuda = torch.cuda.is_available()
-    model = load_base(recipe.model, folder, download=download).to("cuda" if cuda else "cpu")
+    model = load_base(recipe.model, folder, download=download)
+    if recipe.model.static_dim and has_network(model):  # what is in the table takes no time
+        shape = model.tokenizer.backend_tokenizer.get_vocab_size(), recipe.model.static_dim
+        model = make_static(model, np.random.default_rng(0).normal(size=shape).astype(np.float32))
+    model.to("cuda" if cuda else "cpu")
     stages = tuple(_stage(recipe, stage, items, model) for stage, items in zip(recipe.runs, sets, strict=True))
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     # Adam's two moments come with the first update, which is not run here; a run also keeps the base and the
@@ -80,12 +87,12 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
 def _stage(recipe: Recipe, stage: Stage, sets: Sequence[TrainingSet], model: Any) -> StageEstimate:
     train, seed = stage.train, recipe.seeds[0]
     plan = schedule(sets, train, seed=seed)
-    model.max_seq_length = train.max_seq_length or recipe.model.max_seq_length
+    set_length(model, train.max_seq_length or recipe.model.max_seq_length)
     batches = list(mixed_sampler(sets, train, seed=seed))
     chosen = random.Random(seed).sample(batches, min(_COUNTED, len(batches)))
     counted = [(_features(model, sets, batch), batch) for batch in chosen]
     padded = [sum(f["input_ids"].numel() for f in features) for (_, features), _ in counted]
-    real = [sum(int(f["attention_mask"].sum()) for f in features) for (_, features), _ in counted]
+    real = [sum(_tokens(f) for f in features) for (_, features), _ in counted]
     # A short one, one of the middle and the longest: the longest also shows the memory.
     order = sorted(range(len(counted)), key=lambda i: padded[i])
     run = sorted({order[0], order[len(order) // 2], order[-1]})[:_RUN]
@@ -124,6 +131,12 @@ def _features(model: Any, sets: Sequence[TrainingSet], batch: Sequence[int]) -> 
     ]
 
 
+def _tokens(features: Mapping[str, Any]) -> int:
+    """Count the tokens that are no padding; a static model has none."""
+    mask = features.get("attention_mask")
+    return int(features["input_ids"].numel() if mask is None else mask.sum())
+
+
 def _timed(
     recipe: Recipe, train: Any, model: Any, item: TrainingSet, features: list[Any], batch: Sequence[int]
 ) -> float:
@@ -132,8 +145,8 @@ def _timed(
     device = next(model.parameters()).device
     loss = make_loss(item.loss, model, train, metric=recipe.teacher.metric)
     width = model.get_embedding_dimension()
-    labels = torch.linspace(0, 1, len(batch)) if item.scores is not None else None
-    if item.loss == "distill":
+    labels = torch.linspace(0, 1, len(batch)) if item.scores is not None or item.loss == "ranks" else None
+    if item.loss in ("distill", "relations"):
         labels = torch.ones(len(batch), len(features), width) if len(features) > 1 else torch.ones(len(batch), width)
     features = [
         {key: value.to(device) if hasattr(value, "to") else value for key, value in f.items()} for f in features

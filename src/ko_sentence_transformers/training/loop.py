@@ -18,16 +18,19 @@ from typing import Any
 
 from .._extras import require
 from .._files import atomic_file, write_json
+from .._recipe_checks import TAUGHT
 from ..data import Rows, ScoredPair
 from ..encoding import Encoder
 from ..kobert import check_tokenizer
 from ..recipe import Recipe, Stage
 from ..run_report import RunReport, Scores, SetReport, StageReport, correlations
-from .base import load_base
+from .base import callable_tokenizer, has_network, load_base, set_length
 from .losses import load_teacher
 from .output import write_model
 from .sets import TrainingSet, load_sets, read_scored
 from .stage import make_trainer, processes, schedule, use_bf16
+from .static import make_static, start_table
+from .whitening import add_whitened_half
 from .workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -84,26 +87,38 @@ def train(
     reports = {report.path: report for report in files}
     require("transformers", extra="train").set_seed(recipe.seeds[0])
     model = load_base(recipe.model, data, download=download)
-    if require("torch", extra="train").cuda.is_available():
-        model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     for item in chain(*sets):
-        check_tokenizer(model.tokenizer, list(islice(item.texts(), _TRIED)), name=recipe.model.base)
+        check_tokenizer(callable_tokenizer(model), list(islice(item.texts(), _TRIED)), name=recipe.model.base)
     first = processes()[0] == 0
     work = Workspace(output.with_name(f"{output.name}.train"))
     if first:
         started = {Path(path).name: report.sha256 for path, report in reports.items()}
         started["number of processes"] = str(processes()[1])
         work = Workspace.open(output, recipe, started, resume=resume)
-    run = _Run(recipe, data, work, sets, scored.get("dev"), _teacher(recipe, sets, download), on_progress)
+    teacher = _teacher(recipe, sets, download)
+    if recipe.model.static_dim and has_network(model):
+        assert teacher is not None  # the recipe's check
+        table = start_table(model, teacher, _texts(sets), recipe.model.static_dim, cache=work.teacher)
+        model = make_static(model, table)
+    if require("torch", extra="train").cuda.is_available():
+        model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
+    run = _Run(recipe, data, work, sets, scored.get("dev"), teacher, on_progress)
     before = work.remembered("before", lambda: _measured(model, scored)) if first else {}
     stages = run.all(model)
-    model.max_seq_length = recipe.model.max_seq_length
+    if recipe.model.dim > model.get_embedding_dimension():
+        add_whitened_half(model, _texts(sets), seed=recipe.seeds[0])
+    set_length(model, recipe.model.max_seq_length)
     after = _measured(model, scored) if first else {}
     figures = RunReport(before, after, stages, tuple(reports.values()), *_machine(recipe), processes()[1])
     if first:
         write_model(output, model, recipe, figures)
         work.remove()
     return TrainingResult(output, figures)
+
+
+def _texts(sets: list[list[TrainingSet]]) -> list[str]:
+    """Return every different text of the training sets."""
+    return list(dict.fromkeys(text for item in chain(*sets) for text in item.texts()))
 
 
 def _read(recipe: Recipe, data: Path) -> tuple[list[list[TrainingSet]], dict[str, Rows[ScoredPair]]]:
@@ -166,7 +181,7 @@ class _Run:
         sets = self.sets[index]
         if seed != self.recipe.seeds[0]:
             sets = load_sets(self.recipe, stage, self.data, seed=seed)
-        model.max_seq_length = train.max_seq_length or self.recipe.model.max_seq_length
+        set_length(model, train.max_seq_length or self.recipe.model.max_seq_length)
         figures = self._trained(model, stage.name, train, sets, index, offset)
         if processes()[0] == 0:
             write_json(notes, asdict(figures))
@@ -246,7 +261,7 @@ def _measured(model: Any, scored: dict[str, Rows[ScoredPair]]) -> Scores:
 
 
 def _teacher(recipe: Recipe, sets: list[list[TrainingSet]], download: bool) -> Encoder | None:
-    needed = any(item.loss == "distill" for stage in sets for item in stage)
+    needed = recipe.model.static_dim or any(item.loss in TAUGHT for stage in sets for item in stage)
     return load_teacher(recipe.teacher, download=download) if needed else None
 
 

@@ -14,6 +14,7 @@ from ..errors import OutputError
 from ..kobert import write_golden
 from ..recipe import Recipe
 from ..run_report import RunReport
+from .base import callable_tokenizer
 
 # sentence-transformers 2 to 6 and other servers all read these names; the newer ones only version 5.4 and up.
 _LEGACY = "sentence_transformers.models."
@@ -35,7 +36,7 @@ def write_model(folder: Path, model: Any, recipe: Recipe, figures: RunReport) ->
         legacy_metadata(aside, max_seq_length=recipe.model.max_seq_length)
         for path in aside.glob("*.safetensors"):
             path.chmod(0o644)  # the library makes them private
-        write_golden(model.tokenizer, aside)
+        write_golden(callable_tokenizer(model), aside)
         (aside / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
         write_json(aside / "scores.json", {"before": figures.before, "after": figures.after})
         write_json(aside / "training.json", figures.as_dict())
@@ -57,6 +58,8 @@ def legacy_metadata(folder: Path, *, max_seq_length: int) -> None:
             path = folder / row["path"] / "config.json"
             write_json(path, _legacy_pooling(_read(path)))
     write_json(folder / "modules.json", modules)
+    if modules[0]["type"].endswith("StaticEmbedding"):
+        return  # it has neither a length limit nor a tokenizer of transformers
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_seq_length, "do_lower_case": False})
     tokens = _read(folder / "tokenizer_config.json")
     special = {key: value for key, value in tokens.items() if key.endswith("_token") and isinstance(value, str)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._extras import require
+from .._recipe_checks import TAUGHT
 from ..data import Rows, ScoredPair
 from ..encoding import Encoder
 from ..recipe import Recipe, Train
@@ -88,6 +89,7 @@ def make_trainer(
     set_dropout(model, train.dropout)
     plan = schedule(sets, train, seed=train.seed)
     world = processes()[1]
+    cache = folder.parents[1] / "teacher"  # Workspace.teacher
     losses = {
         item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1) for item in sets
     }
@@ -106,7 +108,7 @@ def make_trainer(
     trainer = StageTrainer(
         model=model,
         args=_arguments(train, sets, plan, folder, evaluate=dev is not None),
-        train_dataset={item.name: _dataset(item, model, teacher) for item in sets},
+        train_dataset={item.name: _dataset(item, model, teacher, cache) for item in sets},
         loss=losses,
         evaluator=evaluator,
     )
@@ -154,14 +156,20 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
     return arguments
 
 
-def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None) -> Any:
+def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None, cache: Path) -> Any:
     datasets = require("datasets", extra="train")
     columns: dict[str, Any] = {name: list(texts) for name, texts in item.columns.items()}
-    if item.loss == "distill":
+    if item.loss in TAUGHT:
         assert teacher is not None  # the recipe's check
-        width = model.get_embedding_dimension()
-        vectors = teacher_vectors(teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt)
-        columns["label"] = vectors[:, 0] if len(item.columns) == 1 else vectors
+        # How near texts are to each other is learned by any width; vectors themselves need the student's.
+        width = model.get_embedding_dimension() if item.loss == "distill" else teacher.dim
+        vectors = teacher_vectors(
+            teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt, cache=cache
+        )
+        if item.loss == "ranks":
+            columns["score"] = (vectors[:, 0] * vectors[:, 1]).sum(axis=1)
+        else:
+            columns["label"] = vectors[:, 0] if len(item.columns) == 1 else vectors
     elif item.scores is not None:
         columns["score"] = item.scores
     # The name travels with the dataset: the Trainer asks for each set's batches by its dataset alone.

@@ -54,6 +54,11 @@ class Workspace:
         """Return the file with the weights of a finished stage; it is there once the stage is done."""
         return self.stage(seed, number).with_suffix(".pt")
 
+    @property
+    def teacher(self) -> Path:
+        """Where the teacher's vectors are kept: the same for all stages and seeds."""
+        return self.folder / "teacher"
+
     def remembered(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returned when it was first asked for, also in an earlier process."""
         path = self.folder / f"{name}.json"
