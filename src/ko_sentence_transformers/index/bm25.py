@@ -123,8 +123,8 @@ class Lexicon:
         """Return where chunks stand in the array of all."""
         first, last = self._chunks[[0, -1]].tolist()
         if last - first + 1 == len(self._chunks):  # none was ever deleted
-            return chunks - first
-        return np.searchsorted(self._chunks, chunks)
+            return np.asarray(chunks - first)
+        return np.asarray(np.searchsorted(self._chunks, chunks), np.int64)
 
     def _measure(self, connection: sqlite3.Connection) -> None:
         """Take up the lengths of the chunks that are new."""

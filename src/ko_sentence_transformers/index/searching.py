@@ -74,8 +74,8 @@ class Search:
         # The standard scores of a hybrid are those of a pool; one list alone needs little more than k.
         depth = max(POOL if self._request.mode == "hybrid" else _SHALLOW, 4 * k)
         while reach := self._total if self._selected is None else len(self._selected):
-            hits = self._hits(depth)
-            if len(hits) >= k or depth >= reach:
+            hits, more = self._hits(depth)
+            if len(hits) >= k or depth >= reach or not more:
                 return hits
             depth *= _DEEPER
             if where is not None and self._selected is None and depth > max(_DEEP, 16 * k):
@@ -83,22 +83,26 @@ class Search:
                 self._selected = self._memory.selections.passing(self._store, where)
         return []
 
-    def _hits(self, depth: int) -> list[IndexHit]:
+    def _hits(self, depth: int) -> tuple[list[IndexHit], bool]:
+        """Return the best hits among candidates of this depth, and whether there may be more further down."""
         mode = self._request.mode
+        more = True
         cosines = self._dense(depth) if mode != "lexical" else None
         bm25 = self._lexical(max(depth, _WORD_POOL) if mode == "hybrid" else depth) if mode != "dense" else None
         if cosines is None or bm25 is None:
             order = bm25 if cosines is None else cosines
             assert order is not None  # one of the two is there in every mode
+            tested_some = self._request.where is not None and self._selected is None
+            more = tested_some or len(order.ids) >= depth
         else:
             others = np.setdiff1d(bm25.ids[:depth], cosines.ids)
-            more = self._vectors.scores(self._embedding(), others)
-            joined = Candidates(np.concatenate([cosines.ids, more.ids]), np.concatenate([cosines.scores, more.scores]))
+            rest = self._vectors.scores(self._embedding(), others)
+            joined = Candidates(np.concatenate([cosines.ids, rest.ids]), np.concatenate([cosines.scores, rest.scores]))
             total = self._total if self._selected is None else len(self._selected)
             coverage = self._memory.lexicon.coverage(self._store.connection, self._words, among=self._selected)
             order = fuse(joined, bm25, coverage=coverage, total=total)
             cosines = joined
-        return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0))
+        return self._documents(order, _places(cosines, depth), _places(bm25, len(bm25.ids) if bm25 else 0)), more
 
     def _documents(
         self, order: Candidates, cosines: _Places,
