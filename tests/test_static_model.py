@@ -142,9 +142,13 @@ model = "{teacher}"
 [data]
 dev = "sts-dev.tsv"
 
-[data.sets.texts]
+[data.sets.lines]
 kind = "texts"
 files = ["texts.txt"]
+
+[data.sets.texts]
+kind = "texts"
+sets = ["lines", "ranked"]
 loss = "relations"
 
 [data.sets.sts]
@@ -190,7 +194,9 @@ def test_a_recipe_makes_a_static_model(tiny_model_folder: Path, tmp_path: Path) 
     data, texts = _training_data(tmp_path / "data")
     file = tmp_path / "nano.toml"
     file.write_text(STATIC.format(base=tiny_model_folder, teacher=tiny_model_folder), encoding="utf-8")
-    assert estimate(load_recipe(file), data).stages[0].padding == 0
+    stage = estimate(load_recipe(file), data).stages[0]
+    pairs = [line.split("\t")[1:] for line in (data / "sts-train.tsv").read_text(encoding="utf-8").splitlines()[1:]]
+    assert stage.padding == 0 and stage.rows == {"texts": len({*texts, *(text for pair in pairs for text in pair)})}
     result = train(load_recipe(file), data, tmp_path / "nano")
     assert [stage.name for stage in result.figures.stages] == ["taught", "pairs", "scores"]
     model = load_model(tmp_path / "nano")
@@ -243,7 +249,7 @@ def test_relations_loss_is_the_difference_of_cosines() -> None:
     from scipy.spatial.distance import pdist
 
     teacher = np.concatenate([labels[:, 0], labels[:, 1]])
-    difference = pdist(np.concatenate([first, second]), "cosine") - pdist(teacher - teacher.mean(axis=0), "cosine")
+    difference = pdist(np.concatenate([first, second]), "cosine") - pdist(teacher, "cosine")
     assert float(found) == pytest.approx(100 * np.mean(np.square(difference)), rel=1e-4)
 
 
@@ -256,3 +262,29 @@ def test_what_a_static_recipe_cannot_be(tmp_path: Path) -> None:
         load_recipe("ko-sbert-sts", ["model.static_dim=64"])
     with pytest.raises(InputError, match=r"teacher\.model is empty"):
         load_recipe("ko-sbert-distill", ["teacher.model=", "data.sets.texts.loss=relations"])
+    with pytest.raises(InputError, match=r"data\.sets\.all\.sets is 'titels'; it must be one of .*titles"):
+        load_recipe("ko-sbert-nano", ["data.sets.all.sets=['titels']"])
+    with pytest.raises(InputError, match=r"data\.sets\.all\.sets is for kind 'texts' without files"):
+        load_recipe("ko-sbert-nano", ["data.sets.all.files=['a.txt']"])
+
+
+def test_rows_that_a_batch_does_not_read_stay() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("accelerate")
+    from ko_sentence_transformers.training.trainer import RowAdam
+
+    torch.manual_seed(0)
+    start = torch.randn(9, 4)
+    tables = [
+        torch.nn.EmbeddingBag.from_pretrained(start.clone(), freeze=False, sparse=sparse) for sparse in (False, True)
+    ]
+    optimizers = [RowAdam(tables[0].parameters(), lr=0.1), torch.optim.SparseAdam(tables[1].parameters(), lr=0.1)]
+    for rows in ([[1, 2]], [[2, 3]], [[1, 1]]):
+        for table, optimizer in zip(tables, optimizers, strict=True):
+            table(torch.tensor(rows)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    ours, theirs_ = (table.weight.detach() for table in tables)
+    torch.testing.assert_close(ours, theirs_)
+    assert torch.equal(ours[[0, 4, 5, 6, 7, 8]], start[[0, 4, 5, 6, 7, 8]])
+    assert not torch.equal(ours[1:4], start[1:4])

@@ -64,8 +64,13 @@ def _sets(recipe: Recipe) -> Iterator[str]:
     for name, item in recipe.data.sets.items():
         place = f"data.sets.{name}"
         yield from _choice(f"{place}.kind", item.kind, tuple(KINDS))
-        if not item.files:
+        if not item.files and not item.sets:
             yield f"{place}.files is empty; name files of the data folder"
+        if item.sets and (item.files or item.kind != "texts"):
+            yield f"{place}.sets is for kind 'texts' without files"
+        for other in item.sets:
+            known = (key for key, value in recipe.data.sets.items() if not value.sets)
+            yield from _choice(f"{place}.sets", other, tuple(known))
         yield from _choice(f"{place}.loss", item.loss, ("", *LOSSES))
         for key in ("limit", "skip_last", "batch_size"):
             yield from _range(f"{place}.{key}", getattr(item, key), 0, 10**9)

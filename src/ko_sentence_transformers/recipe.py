@@ -60,7 +60,8 @@ class DataSet:
     training (the teacher reads ``teacher_prompt``); ``limit`` takes that many rows by the seed (0: all);
     ``skip_last`` leaves the end of the file out (a held-out part); ``max_chars`` cuts a column; ``per_group``
     is the number of pairs of a paraphrase group; ``min_score`` makes pairs of scored rows with that score or
-    more; ``max_score`` is the score of two texts that mean the same; ``on_bad_row`` is ``error`` or ``drop``.
+    more; ``max_score`` is the score of two texts that mean the same; ``on_bad_row`` is ``error`` or ``drop``; ``sets``
+    (of kind ``texts``, instead of files) takes every text of other sets, so that a batch holds all of them mixed.
     """
 
     files: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class DataSet:
     max_score: float = 5.0
     batch_size: int = 0
     on_bad_row: str = "error"
+    sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ def write_table(folder: Path, table: Vectors, *, eight_bits: bool) -> None:
     path = folder / WEIGHTS
     path.unlink(missing_ok=True)  # a reader may still have the old file mapped
     save_file(tensors, path)
+    path.chmod(0o644)  # the library makes it private
 
 
 def mean_rows(table: Vectors, ids: NDArray[np.int64], lengths: Lengths) -> Vectors:

@@ -19,11 +19,9 @@ _SCALE = 100.0
 class RelationsLoss(nn.Module):
     """Mean squared difference between the cosines of all pairs of texts in a batch, the student's and the teacher's.
 
-    The student may have any width and any directions: only how near texts are to each other is learned. The
-    teacher's vectors are centred first: what all of them have in common says nothing about a pair, and a mean of
-    pieces cannot leave it out by itself.
+    The student may have any width and any directions: only how near texts are to each other is learned.
 
-    ``labels`` are the teacher's vectors, ``(texts, width)`` or ``(texts, columns, width)``.
+    ``labels`` are the teacher's vectors, ``(texts, width)`` or ``(texts, columns, width)``, centred.
     """
 
     def __init__(self, model: Any) -> None:
@@ -35,8 +33,7 @@ class RelationsLoss(nn.Module):
         columns = [self.model(features)["sentence_embedding"] for features in sentence_features]
         student = normalize(torch.cat(columns), dim=1)
         taught = labels if labels.dim() == 3 else labels[:, None]
-        teacher = taught.transpose(0, 1).flatten(0, 1)
-        teacher = normalize(teacher - teacher.mean(dim=0), dim=1)
+        teacher = normalize(taught.transpose(0, 1).flatten(0, 1), dim=1)
         difference = student @ student.T - teacher @ teacher.T
         count = len(student)
         # The diagonal is zero in both.

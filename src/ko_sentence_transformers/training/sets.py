@@ -100,7 +100,7 @@ def load_sets(recipe: Recipe, stage: Stage, folder: Path, *, seed: int) -> list[
         loss = recipe.loss_of(name, stage.train)
         size = spec.batch_size or stage.train.batch_size
         try:
-            table, scores, reports = _read(spec, folder, seed)
+            table, scores, reports = _pooled(recipe, spec, folder, seed) if spec.sets else _read(spec, folder, seed)
         except InputError as error:
             raise type(error)(f"set {name!r}: {error}") from error
         for report in reports:
@@ -113,6 +113,17 @@ def load_sets(recipe: Recipe, stage: Stage, folder: Path, *, seed: int) -> list[
             columns = {"anchor": columns["text"], "positive": columns["text"]}
         out.append(TrainingSet(name, spec, loss, size, columns, scores, reports))
     return out
+
+
+def _pooled(recipe: Recipe, spec: DataSet, folder: Path, seed: int) -> tuple[Table, None, tuple[RowReport, ...]]:
+    """Return every different text of the sets that ``spec`` names."""
+    texts: dict[tuple[str, ...], None] = {}
+    reports: list[RowReport] = []
+    for name in spec.sets:
+        table, _, read = _read(recipe.data.sets[name], folder, seed)
+        texts.update(((text,), None) for row in table for text in row)
+        reports += read
+    return list(texts), None, tuple(reports)
 
 
 def read_scored(name: str, folder: Path) -> Rows[ScoredPair] | None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .._extras import require
 from .._recipe_checks import TAUGHT
 from ..data import Rows, ScoredPair
@@ -19,6 +22,7 @@ from .losses import make_loss, teacher_vectors
 from .sampler import LengthGroupedBatchSampler, MixedBatchSampler
 from .sets import TrainingSet
 
+Vectors = NDArray[np.float32]
 # step, loss, dev score: the last two where there is a new one
 Tell = Callable[[int, float | None, float | None], None]
 DEV = "dev"
@@ -89,7 +93,7 @@ def make_trainer(
     set_dropout(model, train.dropout)
     plan = schedule(sets, train, seed=train.seed)
     world = processes()[1]
-    cache = folder.parents[1] / "teacher"  # Workspace.teacher
+    taught = _taught(sets, model, teacher, folder.parents[1] / "teacher")  # Workspace.teacher
     losses = {
         item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1) for item in sets
     }
@@ -108,7 +112,7 @@ def make_trainer(
     trainer = StageTrainer(
         model=model,
         args=_arguments(train, sets, plan, folder, evaluate=dev is not None),
-        train_dataset={item.name: _dataset(item, model, teacher, cache) for item in sets},
+        train_dataset={item.name: _dataset(item, taught.get(item.name)) for item in sets},
         loss=losses,
         evaluator=evaluator,
     )
@@ -156,21 +160,37 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
     return arguments
 
 
-def _dataset(item: TrainingSet, model: Any, teacher: Encoder | None, cache: Path) -> Any:
+def _taught(sets: Sequence[TrainingSet], model: Any, teacher: Encoder | None, cache: Path) -> dict[str, Vectors]:
+    """Return the teacher's vectors of the sets that learn from it: ``(rows, columns, width)``.
+
+    For ``relations`` they are centred, all sets together: what all texts have in common says nothing about a pair,
+    and what a set has in common sets it apart from the others.
+    """
+    out = {}
+    for item in sets:
+        if item.loss in TAUGHT:
+            assert teacher is not None  # the recipe's check
+            # How near texts are to each other is learned by any width; vectors themselves need the student's.
+            width = model.get_embedding_dimension() if item.loss == "distill" else teacher.dim
+            columns, prompt = list(item.columns.values()), item.spec.teacher_prompt
+            out[item.name] = teacher_vectors(teacher, columns, width, prompt=prompt, cache=cache)
+    related = [out[item.name] for item in sets if item.loss == "relations"]
+    if related:
+        centre = sum(vectors.sum(axis=(0, 1)) for vectors in related) / sum(v.shape[0] * v.shape[1] for v in related)
+        for vectors in related:
+            vectors -= centre
+    return out
+
+
+def _dataset(item: TrainingSet, taught: Vectors | None) -> Any:
     datasets = require("datasets", extra="train")
     columns: dict[str, Any] = {name: list(texts) for name, texts in item.columns.items()}
-    if item.loss in TAUGHT:
-        assert teacher is not None  # the recipe's check
-        # How near texts are to each other is learned by any width; vectors themselves need the student's.
-        width = model.get_embedding_dimension() if item.loss == "distill" else teacher.dim
-        vectors = teacher_vectors(
-            teacher, list(item.columns.values()), width, prompt=item.spec.teacher_prompt, cache=cache
-        )
-        if item.loss == "ranks":
-            columns["score"] = (vectors[:, 0] * vectors[:, 1]).sum(axis=1)
-        else:
-            columns["label"] = vectors[:, 0] if len(item.columns) == 1 else vectors
-    elif item.scores is not None:
-        columns["score"] = item.scores
+    if taught is None:
+        if item.scores is not None:
+            columns["score"] = item.scores
+    elif item.loss == "ranks":
+        columns["score"] = (taught[:, 0] * taught[:, 1]).sum(axis=1)
+    else:
+        columns["label"] = taught[:, 0] if len(item.columns) == 1 else taught
     # The name travels with the dataset: the Trainer asks for each set's batches by its dataset alone.
     return datasets.Dataset.from_dict(columns, info=datasets.DatasetInfo(dataset_name=item.name))
