@@ -28,6 +28,7 @@ OnTruncation = Literal["warn", "error", "chunk"]
 WINDOW = 8192
 WINDOW_CHARACTERS = 400_000
 BATCH_TOKENS = 1024
+_FEW = 64  # texts that are tokenized sooner than a thread starts
 # A share of unknown tokens above this means that the tokenizer does not fit the text (or the model).
 UNKNOWN_SHARE = 0.2
 
@@ -159,6 +160,10 @@ def encode_stream(
     if batch_tokens < 1:
         raise InputError(f"batch_tokens is {batch_tokens}; it must be at least 1")
     source = iter(texts)
+    if isinstance(texts, Sequence) and len(texts) <= _FEW:
+        while (window := _tokenize(model, _take(source), prompt, report)).size:
+            yield _finish(model.embed(window.parts, batch_tokens=batch_tokens), window, dim)
+        return
     # The next window is tokenized while this one is in the engine: that is a tenth of a small model\'s time.
     with ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer:
 
@@ -226,19 +231,17 @@ def _cut(
     model: Encoder, parts: list[TokenIds], lengths: NDArray[np.int64], places: NDArray[np.int64], report: TextReport
 ) -> list[list[TokenIds]]:
     """Return the windows of each text that are read; ``places`` are the texts' positions among all."""
-    limit = model.max_seq_length
-    long = np.flatnonzero(lengths > limit)
+    long = np.flatnonzero(lengths > model.max_seq_length)
     report.truncated += len(long)
     report.longest = max(report.longest, int(lengths.max()))
     if report.on_truncation == "error":
         raise TruncationError(
-            f"text {places[long[0]]} has {lengths[long[0]]} tokens, the model reads {limit}; "
+            f"text {places[long[0]]} has {lengths[long[0]]} tokens, the model reads {model.max_seq_length}; "
             "shorten it or use on_truncation='chunk'"
         )
     out = [[ids] for ids in parts]
     for text in long:
-        windows = model.window(parts[text])
-        out[text] = windows[:1] if report.on_truncation == "warn" else windows
+        out[text] = model.window(parts[text])[: 1 if report.on_truncation == "warn" else None]
     return out
 
 

@@ -37,8 +37,7 @@ class Model:
     ``dim`` twice the encoder's width adds a second half behind the pooled vector when the training is done: the same
     vector with its directions evened out a little (0: as the base has it). ``static_dim`` makes a static model: a
     table with so many dimensions, one vector a piece of the base's tokenizer, begun with the teacher's vectors of the
-    pieces (0: none).
-    ``normalize`` gives the vectors unit length.
+    pieces (0: none). ``normalize`` gives the vectors unit length.
     """
 
     base: str = "klue/bert-base"

@@ -119,7 +119,7 @@ class RowAdam(torch.optim.SparseAdam):
                 rows = table.grad.any(dim=1).nonzero()[:, 0]
                 values = table.grad[rows]
                 table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape, check_invariants=False)
-        return super().step(closure)
+        return super().step(closure)  # type: ignore[no-untyped-call]
 
 
 class Watcher(TrainerCallback):
