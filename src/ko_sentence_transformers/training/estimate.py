@@ -65,7 +65,8 @@ def estimate(recipe: Recipe, data: str | Path, *, download: bool = False) -> Est
     model = load_base(recipe.model, folder, download=download)
     if recipe.model.static_dim and has_network(model):  # what is in the table takes no time
         shape = model.tokenizer.backend_tokenizer.get_vocab_size(), recipe.model.static_dim
-        model = make_static(model, np.random.default_rng(0).normal(size=shape).astype(np.float32))
+        table = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        model = make_static(model, table, recipe.model.prompts)
     model.to("cuda" if cuda else "cpu")
     stages = tuple(_stage(recipe, stage, items, model) for stage, items in zip(recipe.runs, sets, strict=True))
     weights = sum(p.numel() * p.element_size() for p in model.parameters())

@@ -99,7 +99,7 @@ def train(
     if recipe.model.static_dim and has_network(model):
         assert teacher is not None  # the recipe's check
         table = start_table(model, teacher, _texts(sets), recipe.model.static_dim, cache=work.teacher)
-        model = make_static(model, table)
+        model = make_static(model, table, recipe.model.prompts)
     if require("torch", extra="train").cuda.is_available():
         model.to(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
     run = _Run(recipe, data, work, sets, scored.get("dev"), teacher, on_progress)

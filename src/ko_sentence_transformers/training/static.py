@@ -7,7 +7,7 @@ pieces that are everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,16 @@ _HALF_WEIGHT = 1e-3
 _BATCH = 4096
 
 
-def make_static(base: Any, table: NDArray[np.float32]) -> Any:
-    """Return a static ``SentenceTransformer`` with the tokenizer and the prompts of ``base``.
+def make_static(base: Any, table: NDArray[np.float32], prompts: Mapping[str, str]) -> Any:
+    """Return a static ``SentenceTransformer`` with the tokenizer of ``base``.
 
     :param table: ``(pieces, dim)``, see :func:`start_table`.
+    :param prompts: its own; those of the base would be words among others to it.
     """
     st = require("sentence_transformers", extra="train")
     modules = require("sentence_transformers.sentence_transformer.modules", extra="train")
     static = modules.StaticEmbedding(plain_tokenizer(base), embedding_weights=table)
-    return st.SentenceTransformer(modules=[static, modules.Normalize()], device="cpu", prompts=dict(base.prompts))
+    return st.SentenceTransformer(modules=[static, modules.Normalize()], device="cpu", prompts=dict(prompts))
 
 
 def start_table(
