@@ -59,10 +59,19 @@ def measure(name: str, data: Path) -> None:
     scores = {}
     for key, (task, place, with_dims) in TASKS.items():
         dims = [dim for dim in (model.dim, *DIMS) if dim <= model.dim] if with_dims else []
-        scores[key] = evaluate(model, task, data / place, dims=dims)[task].as_dict()
+        scores[key] = rounded(evaluate(model, task, data / place, dims=dims)[task].as_dict())
         print(name, key, scores[key], flush=True)
     text = json.dumps(scores, indent=2, ensure_ascii=False) + "\n"
     (SHIPPED_FOLDER / name / "scores.json").write_text(text, encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return a document with its figures to four places."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def mflop_per_token(name: str) -> float:

@@ -67,7 +67,7 @@ def test_encode(capsys, corpus: Path, tmp_path: Path, tiny_model_folder: Path, t
 
 def test_models_lists_and_knows_the_published_ones(capsys) -> None:
     rows = {row["name"]: row for row in ok(capsys, "models")["models"]}
-    assert rows["ko-sbert-small"]["dim"] == 384 and rows["ko-sbert-small"]["on_disk"]
+    assert rows["ko-sbert-small"]["dim"] == 768 and rows["ko-sbert-small"]["on_disk"]
     assert {"name", "dim", "max_seq_length", "size_mb", "license", "on_disk"} <= set(rows["ko-sbert-nli"])
 
 

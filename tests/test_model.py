@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +149,21 @@ def test_leading_dimensions_from_the_start(tiny_model_folder: Path) -> None:
     np.testing.assert_allclose(encode(model, texts), wanted, atol=1e-6)
     with pytest.raises(InputError, match="truncate_dim is 4096"):
         load_model(tiny_model_folder, truncate_dim=4096)
+
+
+FIRST_USE = """
+import faulthandler, sys
+faulthandler.dump_traceback_later(50, exit=True)
+sys.setswitchinterval(1e-6)
+from ko_sentence_transformers import load_model
+load_model(sys.argv[1], engine="openvino").encode([f"{number}번 글" for number in range(2000)])
+"""
+
+
+def test_threads_that_use_the_engine_first_at_once_do_not_block(tiny_model_folder: Path) -> None:
+    pytest.importorskip("openvino")
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_USE, str(tiny_model_folder)], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr[-500:]

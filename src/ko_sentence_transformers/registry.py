@@ -64,7 +64,8 @@ def _hub(hub_id: str, dim: int, max_seq_length: int, license: str, revision: str
 
 def _shipped_models() -> list[ModelMeta]:
     return [
-        _shipped("ko-sbert-small", 384, 128, "12 layers; similarity, search and topics"),
+        _shipped("ko-sbert-small", 768, 128, "12 layers; similarity, search and topics"),
+        _shipped("ko-sbert-mini", 384, 128, "4 layers; similarity, several times quicker"),
         _shipped("ko-sbert-nano", 256, 1_000_000, "a table of vectors, numpy only; the quickest"),
     ]
 

@@ -54,6 +54,9 @@ class OpenVinoEngine:
             raise ModelFolderError(f"{network}: not a readable model: {reason}") from error
         self.packs = packs(network)
         self._inputs = [port.any_name for port in compiled.inputs]
+        # Two threads that are the first to turn an array into a tensor can wait for each other for ever: one holds
+        # the binding's once-only setup and needs Python's lock, the other the reverse. So it is done once, here.
+        openvino.Tensor(np.zeros((1, 1), np.int64), shared_memory=True)
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(self.parallelism):
             self._requests.put(compiled.create_infer_request())
