@@ -37,17 +37,21 @@ def plot_pareto(rows: Sequence[BenchmarkRow], path: str | Path) -> Path:
     front = pareto_front(known)
     axes.plot([row.sentences_per_second for row in front], [row.quality for row in front], color=_OURS, alpha=0.4)
     for row in known:
-        color = _OTHER if row.engine in _LIBRARIES else _OURS
+        other = row.engine in _LIBRARIES
+        color = _OTHER if other else _OURS
         axes.scatter(row.sentences_per_second, row.quality, s=36, color=color, zorder=3)
         axes.annotate(
-            f"{Path(row.model).name} ({row.engine})",
+            f"{Path(row.model).name}\n{row.engine}",
             (row.sentences_per_second, row.quality),
-            xytext=(5, 5),
+            # The same weights in another library lie at the same height: its name goes to the other side.
+            xytext=(-6, -6) if other else (6, 5),
+            ha="right" if other else "left",
+            va="top" if other else "bottom",
             textcoords="offset points",
             fontsize=7,
         )
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.2)
+    axes.margins(x=0.35, y=0.2)
     axes.grid(alpha=0.25)
     axes.set_xlabel("sentences per second (log)")
     axes.set_ylabel("KorSTS test, cosine Spearman x 100")
