@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ko_sentence_transformers import load_model
-from ko_sentence_transformers.benchmarking import BenchmarkRow, benchmark
+from ko_sentence_transformers.benchmarking import AGAINST, BenchmarkRow, benchmark
 from ko_sentence_transformers.evaluation import evaluate
 from ko_sentence_transformers.model_folder import read_modules
 from ko_sentence_transformers.pareto import plot_pareto
@@ -124,7 +124,7 @@ def speed(rows: list[BenchmarkRow]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        ours = row.engine not in ("sentence-transformers", "fastembed", "model2vec")
+        ours = row.engine not in AGAINST
         size = f"{sizes[row.model]:.1f}" if ours else ""
         lines.append(
             f"| `{row.model}` | {row.engine} | {size} | {mflop_per_token(row.model):.1f} "

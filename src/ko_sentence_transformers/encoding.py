@@ -164,7 +164,7 @@ def encode_stream(
         while (window := _tokenize(model, _take(source), prompt, report)).size:
             yield _finish(model.embed(window.parts, batch_tokens=batch_tokens), window, dim)
         return
-    # The next window is tokenized while this one is in the engine: that is a tenth of a small model\'s time.
+    # The next window is tokenized while this one is in the engine: that is a tenth of a small model's time.
     with ThreadPoolExecutor(1, "ko-st-tokenize") as tokenizer:
 
         def prepare() -> Future[_Window]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ._extras import require
-from .benchmarking import BenchmarkRow
+from .benchmarking import AGAINST, BenchmarkRow
 from .errors import InputError
 from .scatter import check_target, save_figure
 
 _OURS, _OTHER = "#2a5d9f", "#9a9a9a"
-_LIBRARIES = ("sentence-transformers", "fastembed", "model2vec")
 
 
 def pareto_front(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
@@ -37,7 +36,7 @@ def plot_pareto(rows: Sequence[BenchmarkRow], path: str | Path) -> Path:
     front = pareto_front(known)
     axes.plot([row.sentences_per_second for row in front], [row.quality for row in front], color=_OURS, alpha=0.4)
     for row in known:
-        other = row.engine in _LIBRARIES
+        other = row.engine in AGAINST
         color = _OTHER if other else _OURS
         axes.scatter(row.sentences_per_second, row.quality, s=36, color=color, zorder=3)
         axes.annotate(
