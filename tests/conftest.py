@@ -100,15 +100,21 @@ def tiny_model(tiny_model_folder: Path):
 
 
 def write_tokenizer(folder: Path) -> int:
-    """Write a WordPiece tokenizer learned from the sentences; return its vocabulary size."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    """Write a WordPiece tokenizer of the sentences' words and characters; return its vocabulary size.
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    The pieces are listed and not learned: the trainer breaks ties in another order in every run.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    characters = sorted({character for text in SENTENCES for character in text if not character.isspace()})
+    words = sorted({word for text in SENTENCES for word in text.split() if len(word) > 1})
+    pieces = [*special, *characters, *(f"##{character}" for character in characters), *words]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=400, special_tokens=special))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )

@@ -377,8 +377,9 @@ def test_a_model_folder_scores_as_sentence_transformers_own_evaluator(tiny_model
     for name, value in own.items():
         similarity, correlation = name.split("_")
         assert value == pytest.approx(100 * float(reference[f"{correlation}_{similarity}"]), abs=0.02), name
-    # The vectors are not unit length: a distance says something else than the cosine does.
-    assert abs(own["euclidean_spearman"] - own["cosine_spearman"]) > 0.1
+    # The vectors are not unit length: a distance could say something else than the cosine does.
+    vectors = tiny_model.embed(tiny_model.tokenize([row[0] for row in rows]))
+    assert np.ptp(np.linalg.norm(vectors, axis=1)) > 0.01
 
 
 def test_the_command_on_a_model_folder(tiny_model, tiny_model_folder, korsts_folder, capsys):
