@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,26 @@ def test_vectors_equal_sentence_transformers(tiny_model_folder: Path, engine: st
     texts = [*SENTENCES, "짧다", " ".join(SENTENCES)]
     ours = encode(load_model(tiny_model_folder, engine=engine), texts)
     np.testing.assert_allclose(ours, theirs.encode(texts, normalize_embeddings=True), atol=2e-5)
+
+
+def test_a_text_alone_and_many_batches_give_the_same_vectors(tiny_model_folder: Path) -> None:
+    pytest.importorskip("openvino")
+    model = load_model(tiny_model_folder, engine="openvino", threads=2)
+    before = model.encode(SENTENCES[:1])
+    many = encode(model, SENTENCES * 4, batch_tokens=16)
+    after = model.encode(SENTENCES[:1])
+    np.testing.assert_allclose(before, many[:1], atol=1e-5)
+    np.testing.assert_array_equal(before, after)
+
+
+def test_callers_at_the_same_time_get_their_own_vectors(tiny_model_folder: Path) -> None:
+    pytest.importorskip("openvino")
+    expected = load_model(tiny_model_folder, engine="onnxruntime").encode(SENTENCES)
+    model = load_model(tiny_model_folder, engine="openvino", threads=2)
+    order = [number % len(SENTENCES) for number in range(200)]
+    with ThreadPoolExecutor(8) as callers:
+        vectors = list(callers.map(lambda number: model.encode([SENTENCES[number]])[0], order))
+    np.testing.assert_allclose(vectors, expected[order], atol=2e-5)
 
 
 def test_several_texts_in_a_row_do_not_see_each_other(tiny_model) -> None:

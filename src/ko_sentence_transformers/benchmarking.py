@@ -33,7 +33,7 @@ class BenchmarkRow:
     :param ratio: times as many sentences a second as the library it is compared with, with the same weights.
     :param ratio_to_first: the same against that library with the first model's weights.
     :param latency_ms_p50: one text at a time, warm.
-    :param memory_mb: the most that its process held.
+    :param memory_mb: the most that its process held, all texts encoded at once.
     :param quality: KorSTS test cosine Spearman x 100 from the model's ``scores.json``, if it says.
     """
 
@@ -91,7 +91,7 @@ def benchmark(
     :param texts: what is encoded; 512 built-in Korean sentences by default.
     :param engine: of our rows; the quickest installed by default.
     :param rounds: each side encodes the texts once a round, one side after the other; medians are reported.
-    :param progress: called with the number of rounds of a side that are done.
+    :param progress: called after each round of a side, of all texts and of one text at a time.
     :raises InputError: for an unknown library, one that runs none of the models, or no text.
     :raises MissingExtraError: for a library that is not installed.
     """
@@ -116,11 +116,16 @@ def benchmark(
         for _ in range(rounds):
             for side in sides:
                 side.speeds.append(side.ask("bulk")["sentences_per_second"])
-                side.singles += side.ask(str(_SINGLE_TEXTS))["seconds"]
                 if progress:
                     progress(1)
         for side in sides:
             side.memory_mb = side.ask("memory")["memory_mb"]
+        # Afterwards, so that the memory is that of a bulk run: one text at a time may be compiled for on its own.
+        for _ in range(rounds):
+            for side in sides:
+                side.singles += side.ask(str(_SINGLE_TEXTS))["seconds"]
+                if progress:
+                    progress(1)
     return [_row(side, sides, against, folders[side.model]) for side in sides]
 
 

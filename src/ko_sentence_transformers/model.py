@@ -35,6 +35,8 @@ from .static_table import mean_rows, read_table
 _ROW = 128
 _LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
+# Texts given to the tokenizer at once: what it returns holds far more than the ids.
+_TOKENIZED = 1024
 # A static model has no length limit; this one only bounds a single text's memory.
 _STATIC_LIMIT = 1_000_000
 
@@ -125,8 +127,12 @@ class _Base:
         return encoding.encode(self, texts)  # type: ignore[arg-type]
 
     def _ids(self, texts: Sequence[str], *, special: bool) -> list[TokenIds]:
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=special)
-        return [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        ids: list[TokenIds] = []
+        for start in range(0, len(texts), _TOKENIZED):
+            part = list(texts[start : start + _TOKENIZED])
+            encodings = self._tokenizer.encode_batch_fast(part, add_special_tokens=special)
+            ids += [np.asarray(encoding.ids, dtype=np.int64) for encoding in encodings]
+        return ids
 
 
 class TransformerEncoder(_Base):
@@ -182,10 +188,13 @@ class TransformerEncoder(_Base):
         if not len(parts):
             return out
         rows = fill_rows(lengths, min(self._row, int(lengths.sum())) if self._engine.packs else 0)
+        batches = list(self._batches(rows, lengths, batch_tokens))
+        if len(batches) == 1:
+            texts, vectors = self._run(parts, lengths, batches[0], alone=True)
+            out[texts] = vectors
+            return out
         with ThreadPoolExecutor(self._engine.parallelism, "ko-st-embed") as workers:
-            for texts, vectors in workers.map(
-                lambda batch: self._run(parts, lengths, batch), self._batches(rows, lengths, batch_tokens)
-            ):
+            for texts, vectors in workers.map(lambda batch: self._run(parts, lengths, batch), batches):
                 out[texts] = vectors
         return out
 
@@ -201,12 +210,12 @@ class TransformerEncoder(_Base):
             start += size
 
     def _run(
-        self, parts: Sequence[TokenIds], lengths: NDArray[np.int64], rows: list[list[int]]
+        self, parts: Sequence[TokenIds], lengths: NDArray[np.int64], rows: list[list[int]], *, alone: bool = False
     ) -> tuple[NDArray[np.int64], Embeddings]:
         """Return the positions and the vectors of the texts in ``rows``."""
         width = self._width(max(int(lengths[row].sum()) for row in rows))
         batch = pack(parts, rows, (_at_least(_ROWS, len(rows)), width), self._pad_id)
-        hidden = self._engine.run(batch.input_ids, batch.attention_mask)[: len(rows)]
+        hidden = self._engine.run(batch.input_ids, batch.attention_mask, alone=alone)[: len(rows)]
         tokens = hidden[batch.attention_mask[: len(rows)] > 0]
         return batch.texts, self._head(self._pool(tokens, batch.lengths))
 

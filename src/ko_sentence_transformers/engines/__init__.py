@@ -36,8 +36,13 @@ class Engine(Protocol):
     def packs(self) -> bool:
         """Whether one row may hold several texts, told apart by the numbers of the mask."""
 
-    def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the hidden states ``(batch, sequence, width)`` of ``(batch, sequence)`` ids and mask."""
+    def run(
+        self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64], *, alone: bool = False
+    ) -> NDArray[np.float32]:
+        """Return the hidden states ``(batch, sequence, width)`` of ``(batch, sequence)`` ids and mask.
+
+        :param alone: the caller has no other batch, so this one may have the whole processor.
+        """
 
 
 def default_engine() -> str:

@@ -41,7 +41,9 @@ class OnnxRuntimeEngine:
         self.packs = packs(onnx_file)
         self._inputs = [value.name for value in self._session.get_inputs()]
 
-    def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
+    def run(
+        self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64], *, alone: bool = False
+    ) -> NDArray[np.float32]:
         """See :class:`ko_sentence_transformers.engines.Engine`."""
         values = {"input_ids": input_ids, "attention_mask": attention_mask}
         if "token_type_ids" in self._inputs:

@@ -38,7 +38,9 @@ class TorchEngine:
             raise ModelFolderError(f"{folder}/model.safetensors is cut off or damaged: {reason}") from error
         self._model = model.to(self._device).eval()
 
-    def run(self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]) -> NDArray[np.float32]:
+    def run(
+        self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64], *, alone: bool = False
+    ) -> NDArray[np.float32]:
         """See :class:`ko_sentence_transformers.engines.Engine`."""
         torch = self._torch
         with torch.inference_mode():
