@@ -196,7 +196,16 @@ class _Run:
         from .trainer import Watcher, checkpoints, load_weights
 
         folder = self.work.stage(train.seed, index)
-        trainer = make_trainer(self.recipe, train, sets, model, folder=folder, dev=self.dev, teacher=self.teacher)
+        trainer = make_trainer(
+            self.recipe,
+            train,
+            sets,
+            model,
+            folder=folder,
+            dev=self.dev,
+            teacher=self.teacher,
+            teacher_cache=self.work.teacher,
+        )
         trainer.add_callback(Watcher(trainer, lambda *seen: self._tell(train.seed, name, offset, seen)))
         started = time.monotonic()
         last = checkpoints(folder)[-1:]

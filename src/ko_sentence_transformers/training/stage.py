@@ -86,14 +86,19 @@ def make_trainer(
     folder: Path,
     dev: Rows[ScoredPair] | None,
     teacher: Encoder | None,
+    teacher_cache: Path | None = None,
 ) -> Any:
-    """Return the Trainer of one stage; its seed is ``train.seed``."""
+    """Return the Trainer of one stage; its seed is ``train.seed``.
+
+    :param folder: for its checkpoints.
+    :param teacher_cache: keeps the teacher's vectors.
+    """
     from .trainer import StageTrainer
 
     set_dropout(model, train.dropout)
     plan = schedule(sets, train, seed=train.seed)
     world = processes()[1]
-    taught = _taught(sets, model, teacher, folder.parents[1] / "teacher")  # Workspace.teacher
+    taught = _taught(sets, model, teacher, teacher_cache)
     losses = {
         item.name: make_loss(item.loss, model, train, metric=recipe.teacher.metric, gather=world > 1) for item in sets
     }
@@ -160,7 +165,7 @@ def _arguments(train: Train, sets: Sequence[TrainingSet], plan: Schedule, folder
     return arguments
 
 
-def _taught(sets: Sequence[TrainingSet], model: Any, teacher: Encoder | None, cache: Path) -> dict[str, Vectors]:
+def _taught(sets: Sequence[TrainingSet], model: Any, teacher: Encoder | None, cache: Path | None) -> dict[str, Vectors]:
     """Return the teacher's vectors of the sets that learn from it: ``(rows, columns, width)``.
 
     For ``relations`` they are centred, all sets together: what all texts have in common says nothing about a pair,
