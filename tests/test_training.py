@@ -271,6 +271,11 @@ common_stages = 1
     one, two, averaged = (weights(tmp_path / name) for name in ("one", "two", "both"))
     for key, value in averaged.items():
         np.testing.assert_allclose(value, (one[key] + two[key]) / 2, atol=1e-6, err_msg=key)
+    train(load_recipe(file, ["soup.share=0.75"]), data, tmp_path / "shared")
+    first = weights(tmp_path / "first")
+    for key, value in weights(tmp_path / "shared").items():
+        wanted = 0.75 * averaged[key] + 0.25 * first[key]
+        np.testing.assert_allclose(value, wanted, atol=1e-6, err_msg=key)
     with pytest.raises(InputError, match=r"soup\.common_stages is 2; it must be 0 to 1"):
         load_recipe(file, ["soup.common_stages=2"])
 

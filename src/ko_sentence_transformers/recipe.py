@@ -136,9 +136,10 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Soup:
-    """Weights averaged at the end: one run for each of ``seeds``, then ``share`` of it and the rest base.
+    """Weights averaged at the end: one run for each of ``seeds``, then ``share`` of it and the rest the start.
 
-    The first ``common_stages`` are run once, with the first seed, and every other run goes on from there.
+    The first ``common_stages`` are run once, with the first seed; what they come to is then the start of every run.
+    Without, that is the base.
     """
 
     share: float = 1.0

@@ -152,7 +152,7 @@ class _Run:
 
     def all(self, model: Any) -> tuple[StageReport, ...]:
         """Run every seed and leave the average in ``model``."""
-        base = start = _copy(model)
+        start = _copy(model)
         results: list[dict[str, Any]] = []
         figures: list[StageReport] = []
         offset = 0
@@ -167,7 +167,7 @@ class _Run:
                 if common:
                     start = _copy(model)
             results.append(_copy(model))
-        model.load_state_dict(averaged(results, base, self.recipe.soup.share))
+        model.load_state_dict(averaged(results, start, self.recipe.soup.share))
         return tuple(figures)
 
     def stage(self, model: Any, stage: Stage, index: int, seed: int, offset: int) -> StageReport:
@@ -243,8 +243,8 @@ class _Run:
         self.on_progress(Progress(seed, stage, step, self.total, loss, score, left))
 
 
-def averaged(results: Sequence[dict[str, Any]], base: dict[str, Any], share: float) -> dict[str, Any]:
-    """Return the mean of ``results`` with ``share``, and ``base`` with the rest; integers are the first's."""
+def averaged(results: Sequence[dict[str, Any]], start: dict[str, Any], share: float) -> dict[str, Any]:
+    """Return the mean of ``results`` with ``share``, and ``start`` with the rest; integers are the first's."""
     out = {}
     for key, value in results[0].items():
         if not value.dtype.is_floating_point:
@@ -252,7 +252,7 @@ def averaged(results: Sequence[dict[str, Any]], base: dict[str, Any], share: flo
             continue
         mean = sum(result[key] for result in results[1:]) + value if len(results) > 1 else value
         mean = mean / len(results)
-        out[key] = mean if share == 1 else share * mean + (1 - share) * base[key]
+        out[key] = mean if share == 1 else share * mean + (1 - share) * start[key]
     return out
 
 
