@@ -35,6 +35,9 @@ from .static_table import mean_rows, read_table
 _ROW = 128
 _LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
+# A batch has at least so many tokens, where there are as many; and a core gets so many batches, where they are large.
+_LEAST_TOKENS = 512
+_SHARES = 4
 # Texts given to the tokenizer at once: what it returns holds far more than the ids.
 _TOKENIZED = 1024
 # A static model has no length limit; this one only bounds a single text's memory.
@@ -187,7 +190,10 @@ class TransformerEncoder(_Base):
         out = np.empty((len(parts), self.dim), dtype=np.float32)
         if not len(parts):
             return out
-        rows = fill_rows(lengths, min(self._row, int(lengths.sum())) if self._engine.packs else 0)
+        total = int(lengths.sum())
+        rows = fill_rows(lengths, min(self._row, total) if self._engine.packs else 0)
+        # Large batches are quickest as long as there are several for each core: the last ones end together then.
+        batch_tokens = min(batch_tokens, max(_LEAST_TOKENS, total // (_SHARES * self._engine.parallelism)))
         batches = list(self._batches(rows, lengths, batch_tokens))
         if len(batches) == 1:
             texts, vectors = self._run(parts, lengths, batches[0], alone=True)
